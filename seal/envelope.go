@@ -1,0 +1,124 @@
+package seal
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"loa"
+)
+
+// MaxEnvelope bounds the envelope of a document of n bytes: base64 grows the
+// payload by a third and up to eight signatures stand beside it.
+func MaxEnvelope(n int) int { return n/3*4 + 2048 }
+
+// Signature is one key's seal over an envelope's payload.
+type Signature struct {
+	KeyID string `json:"keyid"`
+	Sig   string `json:"sig"` // base64 of 64 bytes
+}
+
+// Envelope is a DSSE envelope: a payload, what it is, and who sealed it.
+type Envelope struct {
+	PayloadType string      `json:"payloadType"`
+	Payload     string      `json:"payload"` // base64
+	Signatures  []Signature `json:"signatures"`
+}
+
+// PAE is DSSE's pre-authentication encoding: the bytes that are signed. The
+// type stands inside, so a seal on one kind of document is none on another.
+func PAE(payloadType string, payload []byte) []byte {
+	b := make([]byte, 0, len(payload)+len(payloadType)+32)
+	b = append(b, "DSSEv1 "...)
+	b = strconv.AppendInt(b, int64(len(payloadType)), 10)
+	b = append(b, ' ')
+	b = append(b, payloadType...)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(len(payload)), 10)
+	b = append(b, ' ')
+	return append(b, payload...)
+}
+
+// Seal puts the payload into an envelope sealed by every given key.
+func Seal(payloadType string, payload []byte, keys ...Key) ([]byte, error) {
+	env := Envelope{PayloadType: payloadType, Payload: base64.StdEncoding.EncodeToString(payload)}
+	pae := PAE(payloadType, payload)
+	for _, k := range keys {
+		env.Signatures = append(env.Signatures, Signature{
+			KeyID: k.ID, Sig: base64.StdEncoding.EncodeToString(k.sign(pae)),
+		})
+	}
+	b, err := json.Marshal(env)
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	return b, nil
+}
+
+// Opened is an envelope taken apart but not yet believed.
+type Opened struct {
+	Type       string
+	Payload    []byte
+	signatures []Signature
+}
+
+// Open takes an envelope apart strictly. It proves nothing: By or Trust.Check
+// says who sealed it. limit is the largest payload in bytes.
+func Open(b []byte, limit int) (Opened, error) {
+	var env Envelope
+	if err := Decode(b, MaxEnvelope(limit), &env); err != nil {
+		return Opened{}, err
+	}
+	payload, err := base64.StdEncoding.Strict().DecodeString(env.Payload)
+	if err != nil {
+		return Opened{}, malformed(err)
+	}
+	if len(payload) > limit {
+		return Opened{}, loa.Errorf(loa.Invalid, "document.too_large", len(payload), limit)
+	}
+	if n := len(env.Signatures); n == 0 || n > 8 {
+		return Opened{}, loa.Errorf(loa.Invalid, "seal.signatures", n)
+	}
+	return Opened{Type: env.PayloadType, Payload: payload, signatures: env.Signatures}, nil
+}
+
+// By counts how many distinct keys of the set sealed the payload. The same key
+// twice counts once; a signature that does not verify counts for nothing.
+func (o Opened) By(keys []ed25519.PublicKey) int {
+	pae := PAE(o.Type, o.Payload)
+	n := 0
+	for i, pub := range keys {
+		if repeated(keys[:i], pub) {
+			continue
+		}
+		if o.sealedBy(pub, pae) {
+			n++
+		}
+	}
+	return n
+}
+
+func repeated(before []ed25519.PublicKey, pub ed25519.PublicKey) bool {
+	for _, p := range before {
+		if p.Equal(pub) {
+			return true
+		}
+	}
+	return false
+}
+
+func (o Opened) sealedBy(pub ed25519.PublicKey, pae []byte) bool {
+	id := KeyID(pub)
+	for _, s := range o.signatures {
+		if s.KeyID != id {
+			continue
+		}
+		sig, err := base64.StdEncoding.Strict().DecodeString(s.Sig)
+		if err == nil && len(sig) == ed25519.SignatureSize && ed25519.Verify(pub, pae, sig) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,68 @@
+package seal
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+
+	"loa"
+)
+
+// KeyID names a public key: the first 32 hexadecimal characters of the SHA-256
+// of its 32 raw bytes. It is a hint for finding the key, never a proof.
+func KeyID(pub ed25519.PublicKey) string {
+	h := sha256.Sum256(pub)
+	return hex.EncodeToString(h[:16])
+}
+
+// Key is a private Ed25519 key and the name of its public half.
+type Key struct {
+	ID      string
+	Public  ed25519.PublicKey
+	private ed25519.PrivateKey
+}
+
+// NewKey makes a key from the machine's randomness.
+func NewKey() (Key, error) {
+	pub, priv, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return Key{}, fmt.Errorf("make key: %w", err)
+	}
+	return Key{ID: KeyID(pub), Public: pub, private: priv}, nil
+}
+
+// KeyFromSeed rebuilds a key from the 32 bytes Seed gave.
+func KeyFromSeed(seed []byte) (Key, error) {
+	if len(seed) != ed25519.SeedSize {
+		return Key{}, loa.Errorf(loa.Invalid, "key.malformed")
+	}
+	priv := ed25519.NewKeyFromSeed(seed)
+	pub, ok := priv.Public().(ed25519.PublicKey)
+	if !ok {
+		return Key{}, loa.Errorf(loa.Invalid, "key.malformed")
+	}
+	return Key{ID: KeyID(pub), Public: pub, private: priv}, nil
+}
+
+// Seed is the secret to store: 32 bytes.
+func (k Key) Seed() []byte { return k.private.Seed() }
+
+// sign signs raw bytes.
+func (k Key) sign(b []byte) []byte { return ed25519.Sign(k.private, b) }
+
+// EncodePublic writes a public key as documents carry it: base64 of 32 bytes.
+func EncodePublic(pub ed25519.PublicKey) string {
+	return base64.StdEncoding.EncodeToString(pub)
+}
+
+// DecodePublic reads what EncodePublic wrote.
+func DecodePublic(s string) (ed25519.PublicKey, error) {
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) != ed25519.PublicKeySize {
+		return nil, loa.Errorf(loa.Invalid, "key.malformed")
+	}
+	return ed25519.PublicKey(b), nil
+}

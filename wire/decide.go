@@ -1,0 +1,220 @@
+package wire
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"loa"
+)
+
+// InScope reports whether a device with this placement is meant by a scope: one
+// of its paths lies under an entry, and inside that entry's area if it has one.
+// A device without coordinates is in no area.
+func InScope(scope []Place, p Placement) bool {
+	for _, s := range scope {
+		if !slices.ContainsFunc(p.Paths, s.Path.Covers) {
+			continue
+		}
+		if s.Area == nil || p.At != nil && s.Area.contains(*p.At) {
+			return true
+		}
+	}
+	return false
+}
+
+// contains tests a point by integers only for a polygon (crossing number, edges
+// on the lower-left side count as inside) and by the haversine for a circle.
+func (a Area) contains(pt Point) bool {
+	if a.Centre != nil {
+		return metres(*a.Centre, pt) <= float64(a.Radius)
+	}
+	in := false
+	for i, j := 0, len(a.Polygon)-1; i < len(a.Polygon); j, i = i, i+1 {
+		p, q := a.Polygon[i], a.Polygon[j]
+		if (p.Lat > pt.Lat) == (q.Lat > pt.Lat) {
+			continue
+		}
+		// Left of the edge, cross-multiplied so that nothing is divided.
+		side := (q.Lon-p.Lon)*(pt.Lat-p.Lat) - (pt.Lon-p.Lon)*(q.Lat-p.Lat)
+		if q.Lat < p.Lat {
+			side = -side
+		}
+		if side > 0 {
+			in = !in
+		}
+	}
+	return in
+}
+
+const earthRadius = 6_371_000 // metres
+
+func metres(a, b Point) float64 {
+	rad := func(micro int64) float64 { return float64(micro) / 1e6 * math.Pi / 180 }
+	dLat, dLon := rad(b.Lat-a.Lat), rad(b.Lon-a.Lon)
+	h := math.Pow(math.Sin(dLat/2), 2) + math.Cos(rad(a.Lat))*math.Cos(rad(b.Lat))*math.Pow(math.Sin(dLon/2), 2)
+	return 2 * earthRadius * math.Asin(math.Min(1, math.Sqrt(h)))
+}
+
+// Allowed is what policies say about sounding at one moment.
+type Allowed struct {
+	Volume int    // percent at most
+	Why    string // the refusal, "" when allowed
+}
+
+// PolicyAllows applies the policies along a device's path to one sound of ms
+// milliseconds at start (UTC milliseconds): every policy that covers the path
+// must allow it from first to last sample. An emergency ignores hours but keeps
+// nothing from the caps of hardware; exercises and the rest obey. No policy: no
+// sound but an emergency.
+func PolicyAllows(policies []Policy, place loa.Path, class Class, start, ms int64) Allowed {
+	volume, found := 100, false
+	for _, p := range policies {
+		if !p.Path.Covers(place) || start < p.From || start >= p.Until {
+			continue
+		}
+		found = true
+		if class == Emergency {
+			continue
+		}
+		volume = min(volume, p.Volume)
+		if !p.open(start, ms) {
+			return Allowed{Why: "policy.hours"}
+		}
+	}
+	if class == Emergency {
+		return Allowed{Volume: 100}
+	}
+	if !found {
+		return Allowed{Why: "policy.none"}
+	}
+	if volume == 0 {
+		return Allowed{Why: "policy.silent"}
+	}
+	return Allowed{Volume: volume}
+}
+
+// open reports whether one span of hours holds the whole sound. Spans never
+// cross midnight; a sound that does is refused.
+func (p Policy) open(start, ms int64) bool {
+	t := time.UnixMilli(start).In(loa.Zone())
+	day := (int(t.Weekday())+6)%7 + 1
+	first := int64(t.Hour()*3600+t.Minute()*60+t.Second())*1000 + int64(t.Nanosecond()/1e6)
+	for _, h := range p.Hours {
+		if slices.Contains(h.Days, day) && first >= int64(h.From)*60_000 && first+ms <= int64(h.Until)*60_000 {
+			return true
+		}
+	}
+	return false
+}
+
+// Spacing is the silence in milliseconds between two readings of one slot.
+const Spacing = 2000
+
+// SlotMS is how long a slot sounds: its warrant's media once, or Repeat more
+// times with Spacing between.
+func SlotMS(s Slot, w Warrant) int64 {
+	return w.MS() + int64(s.Repeat)*(w.MS()+Spacing)
+}
+
+// SlotAllowed says why a slot may not sound on a device, "" if it may: the slot
+// must lie within its warrant (place, dates, no now warrant) and within every
+// policy. Plays are counted by the caller.
+func SlotAllowed(s Slot, w Warrant, p Placement, policies []Policy) (Allowed, bool) {
+	no := func(why string) (Allowed, bool) { return Allowed{Why: why}, false }
+	if p.Revoked {
+		return no("placement.revoked")
+	}
+	if w.Kind != "play" || w.Now {
+		return no("slot.not_playable")
+	}
+	if s.Start < w.From || s.Start+SlotMS(s, w) > w.Until {
+		return no("slot.outside_warrant")
+	}
+	for _, q := range s.Scope {
+		if !slices.ContainsFunc(w.Scope, func(e Place) bool { return e.Path.Covers(q) }) {
+			return no("slot.outside_scope")
+		}
+	}
+	a := PolicyAllows(policies, p.Paths[0], w.Class, s.Start, SlotMS(s, w))
+	if a.Why != "" {
+		return a, false
+	}
+	a.Volume = min(a.Volume, w.Cap, p.Cap)
+	return a, true
+}
+
+// ForMe reports whether a slot means a device at all: a slot for somebody else
+// is no refusal, just not ours.
+func ForMe(s Slot, w Warrant, p Placement) bool {
+	if !InScope(w.Scope, p) {
+		return false
+	}
+	if len(s.Scope) == 0 {
+		return true
+	}
+	for _, q := range s.Scope {
+		if slices.ContainsFunc(p.Paths, q.Covers) {
+			return true
+		}
+	}
+	return false
+}
+
+// Next finds the first slot of a plan that starts at or after now and is not
+// done. done answers by slot id.
+func Next(plan Plan, now int64, done func(slot string) bool) (Slot, bool) {
+	var best Slot
+	found := false
+	for _, s := range plan.Slots {
+		if s.Start < now || done(s.ID) {
+			continue
+		}
+		if !found || s.Start < best.Start || s.Start == best.Start && s.ID < best.ID {
+			best, found = s, true
+		}
+	}
+	return best, found
+}
+
+func (c Class) rank() int {
+	return slices.Index([]Class{Normal, Priority, Exercise, Emergency}, c)
+}
+
+// Outranks reports whether a silences b when both want to sound: the higher
+// class; between equals the higher issuer; between those the newer. A normal
+// bulletin silences nothing.
+func Outranks(a, b Warrant) bool {
+	if a.Class != b.Class {
+		return a.Class.rank() > b.Class.rank() && a.Now
+	}
+	if !a.Now || !b.Now {
+		return false
+	}
+	la, lb := len(a.Issuer.Up()), len(b.Issuer.Up())
+	if la != lb {
+		return la < lb
+	}
+	return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.ID, b.ID)) > 0
+}
+
+// Device topics. A commune's devices hear its beacon and its now warrants; a
+// device says its beats on its own topic and nowhere else.
+func BeaconTopic(commune loa.Path) string { return "loa/0/beacon/" + string(commune) }
+
+// NowTopic is where now warrants of a path are published, once per path.
+func NowTopic(path loa.Path) string { return "loa/0/now/" + string(path) }
+
+// BeatTopic is where one device speaks.
+func BeatTopic(device string) string { return "loa/0/beat/" + device }
+
+// Subscriptions lists the topics a device with this placement listens to.
+func Subscriptions(p Placement) []string {
+	commune := p.Paths[0].Commune()
+	all := []string{BeaconTopic(commune)}
+	for _, q := range commune.Up() {
+		all = append(all, NowTopic(q))
+	}
+	return all
+}

@@ -1,0 +1,612 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"loa"
+	"loa/seal"
+)
+
+// Version is the version of the protocol. A receiver refuses any other.
+const Version = 0
+
+// Payload types, one per kind of document, so that a seal on one kind is none
+// on another.
+const (
+	WarrantType   = "application/vnd.loa.warrant+json"
+	PlanType      = "application/vnd.loa.plan+json"
+	BeaconType    = "application/vnd.loa.beacon+json"
+	PlacementType = "application/vnd.loa.placement+json"
+	PolicyType    = "application/vnd.loa.policy+json"
+	TimeType      = "application/vnd.loa.time+json"
+	ReceiptType   = "application/vnd.loa.receipt+json"
+	TokenType     = "application/vnd.loa.token+json"
+)
+
+// MaxPlan is the size in bytes of the largest plan: 72 hours of a busy commune.
+// Every other document keeps to seal.MaxDocument.
+const MaxPlan = 128 << 10
+
+// MaxReceipt is the size in bytes of the largest batch of receipt lines.
+const MaxReceipt = 64 << 10
+
+// Class is the level of a bulletin (Circular 39/2020/TT-BTTTT: normal,
+// priority, emergency) or an exercise, which can never be mistaken for one.
+type Class string
+
+// The classes.
+const (
+	Normal    Class = "normal"
+	Priority  Class = "priority"
+	Emergency Class = "emergency"
+	Exercise  Class = "exercise"
+)
+
+// Classes lists all classes, for delegations that cover every one.
+func Classes() []string {
+	return []string{string(Normal), string(Priority), string(Emergency), string(Exercise)}
+}
+
+// Point is a coordinate in integer microdegrees (WGS 84), so that two devices
+// never round differently.
+type Point struct {
+	Lat int64 `json:"lat"`
+	Lon int64 `json:"lon"`
+}
+
+// Area narrows a place to a polygon of 3 to 32 points or a circle with a radius
+// in metres; exactly one of the two.
+type Area struct {
+	Polygon []Point `json:"polygon,omitempty"`
+	Centre  *Point  `json:"centre,omitempty"`
+	Radius  int64   `json:"radius,omitempty"`
+}
+
+// Place is one entry of a scope.
+type Place struct {
+	Path loa.Path `json:"path"`
+	Area *Area    `json:"area,omitempty"`
+}
+
+// Media is one sound of a warrant: the SHA-256 of its bytes, how many they are,
+// how long they sound in milliseconds, and their form ("mp3-64-32-1", the
+// canonical form that CheckFrames knows).
+type Media struct {
+	Hash  string `json:"hash"`
+	Bytes int64  `json:"bytes"`
+	MS    int64  `json:"ms"`
+	Form  string `json:"form"`
+}
+
+// CanonicalForm is the only media form of version 0.
+const CanonicalForm = "mp3-64-32-1"
+
+// Warrant (lệnh phát) is the promise of an authority: what may sound, where,
+// between when, how often. Kind "play" sounds its media, kind "stop" silences
+// the warrants it names; a stop and an emergency carry Now and a sequence
+// number, act on arrival and need no plan.
+type Warrant struct {
+	V        int             `json:"v"`
+	Kind     string          `json:"kind"` // "play" or "stop"
+	ID       string          `json:"id"`
+	Class    Class           `json:"class"`
+	Issuer   loa.Path        `json:"issuer"` // the unit that speaks
+	Author   string          `json:"author"` // person id; never among those who approve
+	Title    string          `json:"title"`  // for logs and displays, 200 bytes at most
+	Scope    []Place         `json:"scope"`
+	From     int64           `json:"from"`  // UTC ms
+	Until    int64           `json:"until"` // UTC ms
+	Media    []Media         `json:"media,omitempty"`
+	Stops    []string        `json:"stops,omitempty"`     // hashes of warrants a stop silences
+	PlaysDay int             `json:"plays_day,omitempty"` // at most, per local day
+	Plays    int             `json:"plays,omitempty"`     // at most, in all
+	Cap      int             `json:"cap,omitempty"`       // volume in percent it never exceeds
+	Event    string          `json:"event,omitempty"`     // joins warrants of one event
+	Now      bool            `json:"now"`
+	Seq      int64           `json:"seq,omitempty"`    // with Now: rises per issuer
+	Speech   string          `json:"speech,omitempty"` // "synthetic" or "recorded"
+	Approval string          `json:"approval"`         // "passkey" or "weak"
+	Ignore   json.RawMessage `json:"ignorable,omitempty"`
+}
+
+// Slot is one start in a plan. ID is the slot's own and stays the same in every
+// later plan, so a device that played it knows.
+type Slot struct {
+	ID      string     `json:"id"`
+	Warrant string     `json:"warrant"`         // hash of the warrant's envelope
+	Start   int64      `json:"start"`           // UTC ms
+	Scope   []loa.Path `json:"scope,omitempty"` // narrower than the warrant's
+	Repeat  int        `json:"repeat,omitempty"`
+}
+
+// Plan (lịch phát) is the complete list of slots of one commune for the coming
+// 72 hours. A higher version replaces it whole; a slot missing from it is
+// dropped.
+type Plan struct {
+	V       int             `json:"v"`
+	Kind    string          `json:"kind"`
+	Path    loa.Path        `json:"path"`
+	Version int64           `json:"version"`
+	Made    int64           `json:"made"`
+	Until   int64           `json:"until"` // good until, UTC ms
+	Slots   []Slot          `json:"slots"`
+	Ignore  json.RawMessage `json:"ignorable,omitempty"`
+}
+
+// Beacon (nhịp) says what is current in a commune; it is the doorbell. Its key
+// can delay but never make a sound.
+type Beacon struct {
+	V           int             `json:"v"`
+	Kind        string          `json:"kind"`
+	Path        loa.Path        `json:"path"`
+	Number      int64           `json:"number"` // rises; a lower one is old
+	Time        int64           `json:"time"`   // UTC ms
+	Plan        string          `json:"plan,omitempty"`
+	PlanVersion int64           `json:"plan_version"`
+	Now         []string        `json:"now"`        // hashes of live now warrants
+	Policies    []string        `json:"policies"`   // hashes, the country's first
+	Trust       []string        `json:"trust"`      // hashes of delegations
+	Placements  int64           `json:"placements"` // rises when any placement of the commune changes
+	Epoch       int64           `json:"epoch"`      // revocation epoch
+	Mark        int64           `json:"mark"`       // highest now sequence number issued
+	Ignore      json.RawMessage `json:"ignorable,omitempty"`
+}
+
+// Placement says where a device stands, which key is its own and how loud it
+// may be. It is sealed per device when an officer confirms the enrolment.
+type Placement struct {
+	V        int             `json:"v"`
+	Kind     string          `json:"kind"`
+	Device   string          `json:"device"` // id of the box
+	Pole     string          `json:"pole"`   // id of the pole
+	Code     string          `json:"code"`   // the pole's short public code
+	Name     string          `json:"name"`
+	Key      string          `json:"key"` // base64 of the device's public key
+	Version  int64           `json:"version"`
+	Paths    []loa.Path      `json:"paths"` // the first is the pole's own place
+	At       *Point          `json:"at,omitempty"`
+	Cap      int             `json:"cap"` // volume in percent it never exceeds
+	LocalMic bool            `json:"local_mic"`
+	Revoked  bool            `json:"revoked"` // the box was taken away: nothing sounds
+	Ignore   json.RawMessage `json:"ignorable,omitempty"`
+}
+
+// Hours are the minutes of local time (UTC+7) in which normal and priority
+// bulletins may sound on the given weekdays: 1 is Monday, 7 Sunday.
+type Hours struct {
+	Days  []int `json:"days"`
+	From  int   `json:"from"`  // minutes after midnight
+	Until int   `json:"until"` // minutes after midnight, at most 1440
+}
+
+// Policy is the rule of a place; the effective rule of a device is the
+// intersection of those along its path. Without any, only emergencies sound.
+type Policy struct {
+	V       int             `json:"v"`
+	Kind    string          `json:"kind"`
+	Path    loa.Path        `json:"path"`
+	Version int64           `json:"version"`
+	Hours   []Hours         `json:"hours"`
+	Volume  int             `json:"volume"` // percent at most
+	From    int64           `json:"from"`
+	Until   int64           `json:"until"`
+	Ignore  json.RawMessage `json:"ignorable,omitempty"`
+}
+
+// Result is how a slot ended on a device.
+type Result string
+
+// The results.
+const (
+	Played  Result = "played"  // to its end
+	Partly  Result = "partly"  // broken off: power, decoder, restart
+	Stopped Result = "stopped" // by a stop warrant or a higher bulletin
+	Refused Result = "refused" // the device would not; Why says
+	Missed  Result = "missed"  // its minute passed while the device was off
+)
+
+// Line is one playback as the device wrote it down before telling anyone.
+type Line struct {
+	N        int64  `json:"n"` // rises by one per device
+	Slot     string `json:"slot"`
+	Warrant  string `json:"warrant"`
+	Planned  int64  `json:"planned"` // UTC ms
+	Started  int64  `json:"started"` // UTC ms at the agent's output, 0 if nothing sounded
+	MS       int64  `json:"ms"`      // how long it sounded
+	SkewUS   int64  `json:"skew_us"` // started − planned at the output, microseconds
+	Volume   int    `json:"volume"`
+	Result   Result `json:"result"`
+	Why      string `json:"why,omitempty"`
+	Clock    string `json:"clock"`    // trusted, degraded, unknown
+	Verified bool   `json:"verified"` // seal and audio hash were checked on the device
+}
+
+// Receipt (xác nhận đã phát) is a batch of lines sealed by the device's key.
+type Receipt struct {
+	V      int             `json:"v"`
+	Kind   string          `json:"kind"`
+	Device string          `json:"device"`
+	At     int64           `json:"at"`
+	Lines  []Line          `json:"lines"`
+	Ignore json.RawMessage `json:"ignorable,omitempty"`
+}
+
+// Ack answers a receipt: the highest number up to which the node holds every
+// line of the device. The device repeats what lies above.
+type Ack struct {
+	Through int64 `json:"through"`
+}
+
+// Beat is how a device is, once a minute, and at once when what it does
+// changes. It is evidence of nothing: the receipt is.
+type Beat struct {
+	V        int    `json:"v"`
+	Kind     string `json:"kind"`
+	Device   string `json:"device"`
+	At       int64  `json:"at"`
+	State    string `json:"state"` // idle, accepted, sounding, refused, finished
+	Slot     string `json:"slot,omitempty"`
+	Warrant  string `json:"warrant,omitempty"`
+	Why      string `json:"why,omitempty"`
+	Volume   int    `json:"volume"`
+	DiskFree int64  `json:"disk_free"` // bytes
+	OffsetUS int64  `json:"offset_us"` // how far the machine's clock is from the node's
+	Clock    string `json:"clock"`
+	Plan     int64  `json:"plan"` // version held
+	Version  string `json:"version"`
+	Uptime   int64  `json:"uptime"` // seconds
+}
+
+// Token signs a device in: sealed by its key, dated by the node's time, used once.
+type Token struct {
+	V      int    `json:"v"`
+	Kind   string `json:"kind"`
+	Device string `json:"device"`
+	At     int64  `json:"at"` // UTC ms by the node's clock
+	Nonce  string `json:"nonce"`
+}
+
+// TokenLife is how far, in milliseconds, a token's date may lie from the
+// node's clock.
+const TokenLife = 60_000
+
+// Time answers a nonce with the node's clock when the question came in and when
+// the answer left, UTC microseconds.
+type Time struct {
+	V        int    `json:"v"`
+	Kind     string `json:"kind"`
+	Nonce    string `json:"nonce"`
+	Received int64  `json:"received"`
+	Sent     int64  `json:"sent"`
+}
+
+func malformed(kind, what string) error {
+	return loa.Errorf(loa.Invalid, kind+".malformed", what)
+}
+
+func head(v int, kind, want string) error {
+	if v != Version {
+		return loa.Errorf(loa.Invalid, "document.version", v)
+	}
+	if kind != want {
+		return loa.Errorf(loa.Invalid, "document.kind", kind)
+	}
+	return nil
+}
+
+// CheckScope checks that a scope has 1 to 64 well-formed entries. There is no
+// "everywhere" by omission.
+func CheckScope(scope []Place) error {
+	if len(scope) == 0 {
+		return loa.Errorf(loa.Invalid, "scope.empty")
+	}
+	if len(scope) > 64 {
+		return loa.Errorf(loa.Invalid, "scope.too_many", len(scope))
+	}
+	for _, p := range scope {
+		if _, err := loa.ParsePath(string(p.Path)); err != nil {
+			return err
+		}
+		if p.Area == nil {
+			continue
+		}
+		a := p.Area
+		polygon := len(a.Polygon) >= 3 && len(a.Polygon) <= 32 && a.Centre == nil && a.Radius == 0
+		circle := len(a.Polygon) == 0 && a.Centre != nil && a.Radius > 0 && a.Radius <= 100_000
+		if polygon == circle {
+			return malformed("scope", "area")
+		}
+		points := a.Polygon
+		if circle {
+			points = []Point{*a.Centre}
+		}
+		for _, pt := range points {
+			if pt.Lat < -90_000_000 || pt.Lat > 90_000_000 || pt.Lon < -180_000_000 || pt.Lon > 180_000_000 {
+				return malformed("scope", "point")
+			}
+		}
+	}
+	return nil
+}
+
+// Check says what is wrong with a warrant's own content, before any seal.
+func (w Warrant) Check() error {
+	if err := head(w.V, w.Kind, "play"); err != nil && w.Kind != "stop" {
+		return err
+	}
+	if w.V != Version {
+		return loa.Errorf(loa.Invalid, "document.version", w.V)
+	}
+	if !loa.IsID(w.ID) {
+		return malformed("warrant", "id")
+	}
+	if !slices.Contains(Classes(), string(w.Class)) {
+		return malformed("warrant", "class")
+	}
+	if _, err := loa.ParsePath(string(w.Issuer)); err != nil {
+		return err
+	}
+	if err := CheckScope(w.Scope); err != nil {
+		return err
+	}
+	if w.Author == "" || len(w.Author) > 64 || len(w.Title) > 200 || !utf8.ValidString(w.Title) {
+		return malformed("warrant", "author or title")
+	}
+	if w.From <= 0 || w.Until <= w.From {
+		return malformed("warrant", "from, until")
+	}
+	if w.Approval != "passkey" && w.Approval != "weak" {
+		return malformed("warrant", "approval")
+	}
+	if w.Approval == "weak" && w.Class != Normal {
+		return loa.Errorf(loa.Forbidden, "warrant.weak_approval", string(w.Class))
+	}
+	if w.Now != (w.Seq > 0) {
+		return malformed("warrant", "now without number")
+	}
+	if w.Kind == "stop" {
+		return w.checkStop()
+	}
+	return w.checkPlay()
+}
+
+func (w Warrant) checkStop() error {
+	if !w.Now || len(w.Media) > 0 || w.Plays != 0 || w.PlaysDay != 0 {
+		return malformed("warrant", "stop")
+	}
+	if len(w.Stops) == 0 || len(w.Stops) > 16 {
+		return malformed("warrant", "stops")
+	}
+	for _, h := range w.Stops {
+		if !loa.IsHash(h) {
+			return malformed("warrant", "stops")
+		}
+	}
+	return nil
+}
+
+func (w Warrant) checkPlay() error {
+	if urgent := w.Class == Emergency || w.Class == Exercise; urgent != w.Now {
+		return malformed("warrant", "now")
+	}
+	if len(w.Stops) > 0 || len(w.Media) == 0 || len(w.Media) > 4 {
+		return malformed("warrant", "media")
+	}
+	for _, m := range w.Media {
+		if !loa.IsHash(m.Hash) || m.Bytes <= 0 || m.Bytes > 64<<20 || m.MS <= 0 {
+			return malformed("warrant", "media")
+		}
+	}
+	if w.PlaysDay < 1 || w.PlaysDay > 100 || w.Plays < w.PlaysDay || w.Plays > 10_000 || w.Cap < 1 || w.Cap > 100 {
+		return malformed("warrant", "plays or cap")
+	}
+	if w.Speech != "synthetic" && w.Speech != "recorded" {
+		return malformed("warrant", "speech")
+	}
+	return nil
+}
+
+// Paths lists the paths of the warrant's scope and its issuer: everything its
+// seal must cover.
+func (w Warrant) Paths() []loa.Path {
+	all := []loa.Path{w.Issuer}
+	for _, p := range w.Scope {
+		all = append(all, p.Path)
+	}
+	return all
+}
+
+// MS is how long the warrant's media sounds once, in milliseconds.
+func (w Warrant) MS() int64 {
+	var ms int64
+	for _, m := range w.Media {
+		ms += m.MS
+	}
+	return ms
+}
+
+// Check says what is wrong with a plan's own content.
+func (p Plan) Check() error {
+	if err := head(p.V, p.Kind, "plan"); err != nil {
+		return err
+	}
+	if _, err := loa.ParsePath(string(p.Path)); err != nil {
+		return err
+	}
+	if p.Version < 1 || p.Made <= 0 || p.Until <= p.Made || len(p.Slots) > 1000 {
+		return malformed("plan", "version or dates")
+	}
+	seen := map[string]bool{}
+	for _, s := range p.Slots {
+		if s.ID == "" || len(s.ID) > 64 || seen[s.ID] || !loa.IsHash(s.Warrant) || s.Start <= 0 || s.Repeat < 0 || s.Repeat > 3 {
+			return malformed("plan", "slot "+s.ID)
+		}
+		seen[s.ID] = true
+		for _, q := range s.Scope {
+			if _, err := loa.ParsePath(string(q)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Check says what is wrong with a beacon's own content.
+func (b Beacon) Check() error {
+	if err := head(b.V, b.Kind, "beacon"); err != nil {
+		return err
+	}
+	if _, err := loa.ParsePath(string(b.Path)); err != nil {
+		return err
+	}
+	if b.Number < 1 || b.Time <= 0 || len(b.Now) > 32 || len(b.Policies) > 8 || len(b.Trust) > 12 {
+		return malformed("beacon", "number, time or lists")
+	}
+	for _, list := range [][]string{b.Now, b.Policies, b.Trust} {
+		for _, h := range list {
+			if !loa.IsHash(h) {
+				return malformed("beacon", "hash")
+			}
+		}
+	}
+	if b.Plan != "" && !loa.IsHash(b.Plan) {
+		return malformed("beacon", "plan")
+	}
+	return nil
+}
+
+// Check says what is wrong with a placement's own content.
+func (p Placement) Check() error {
+	if err := head(p.V, p.Kind, "placement"); err != nil {
+		return err
+	}
+	if !loa.IsID(p.Device) || !loa.IsID(p.Pole) || p.Version < 1 || p.Cap < 1 || p.Cap > 100 {
+		return malformed("placement", "device, pole, version or cap")
+	}
+	if len(p.Paths) == 0 || len(p.Paths) > 16 {
+		return malformed("placement", "paths")
+	}
+	for _, q := range p.Paths {
+		if _, err := loa.ParsePath(string(q)); err != nil {
+			return err
+		}
+		if q.Commune() == "" || q.Commune() != p.Paths[0].Commune() {
+			return malformed("placement", "paths of two communes")
+		}
+	}
+	_, err := seal.DecodePublic(p.Key)
+	return err
+}
+
+// Check says what is wrong with a policy's own content.
+func (p Policy) Check() error {
+	if err := head(p.V, p.Kind, "policy"); err != nil {
+		return err
+	}
+	if _, err := loa.ParsePath(string(p.Path)); err != nil {
+		return err
+	}
+	if p.Version < 1 || p.Volume < 0 || p.Volume > 100 || p.From >= p.Until || len(p.Hours) > 32 {
+		return malformed("policy", "version, volume or dates")
+	}
+	for _, h := range p.Hours {
+		if len(h.Days) == 0 || len(h.Days) > 7 || h.From < 0 || h.Until > 1440 || h.From >= h.Until {
+			return malformed("policy", "hours")
+		}
+		for _, d := range h.Days {
+			if d < 1 || d > 7 {
+				return malformed("policy", "days")
+			}
+		}
+	}
+	return nil
+}
+
+// Check says what is wrong with a receipt's own content.
+func (r Receipt) Check() error {
+	if err := head(r.V, r.Kind, "receipt"); err != nil {
+		return err
+	}
+	if !loa.IsID(r.Device) || len(r.Lines) == 0 || len(r.Lines) > 100 {
+		return malformed("receipt", "device or lines")
+	}
+	for i, l := range r.Lines {
+		if l.N < 1 || i > 0 && l.N != r.Lines[i-1].N+1 || !loa.IsHash(l.Warrant) || len(l.Slot) > 64 || len(l.Why) > 64 {
+			return malformed("receipt", "line")
+		}
+		if !slices.Contains([]Result{Played, Partly, Stopped, Refused, Missed}, l.Result) {
+			return malformed("receipt", "result")
+		}
+		if l.Clock != ClockTrusted && l.Clock != ClockDegraded && l.Clock != ClockUnknown || l.MS < 0 || l.Started < 0 {
+			return malformed("receipt", "clock or length")
+		}
+	}
+	return nil
+}
+
+// Check says what is wrong with a beat.
+func (b Beat) Check() error {
+	if err := head(b.V, b.Kind, "beat"); err != nil {
+		return err
+	}
+	if !loa.IsID(b.Device) || len(b.Slot) > 64 || len(b.Why) > 64 || len(b.Version) > 64 {
+		return malformed("beat", "device")
+	}
+	if !slices.Contains([]string{"idle", "accepted", "sounding", "refused", "finished"}, b.State) {
+		return malformed("beat", "state")
+	}
+	return nil
+}
+
+// Check says what is wrong with a token's own content.
+func (t Token) Check() error {
+	if err := head(t.V, t.Kind, "token"); err != nil {
+		return err
+	}
+	if !loa.IsID(t.Device) || t.At <= 0 || len(t.Nonce) < 16 || len(t.Nonce) > 64 {
+		return malformed("token", "device, date or nonce")
+	}
+	return nil
+}
+
+// Check says what is wrong with a time's own content.
+func (t Time) Check() error {
+	if err := head(t.V, t.Kind, "time"); err != nil {
+		return err
+	}
+	if len(t.Nonce) < 16 || len(t.Nonce) > 64 || t.Received <= 0 || t.Sent < t.Received {
+		return malformed("time", "nonce or times")
+	}
+	return nil
+}
+
+// The states of a device's clock.
+const (
+	ClockTrusted  = "trusted"  // set from a sealed time within a day
+	ClockDegraded = "degraded" // running on since then
+	ClockUnknown  = "unknown"  // never set since the device started
+)
+
+// Encode writes a document as JSON. The bytes are what gets sealed; nobody
+// serialises them again.
+func Encode(doc any) ([]byte, error) {
+	b, err := json.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("encode document: %w", err)
+	}
+	return b, nil
+}
+
+// Approval is a WebAuthn assertion (W3C Web Authentication level 2, section
+// 7.2) whose challenge is the SHA-256 of exactly the payload to be sealed. It
+// travels from the page to the signer, which alone believes it. Every field is
+// base64url without padding, as browsers give it.
+type Approval struct {
+	Credential        string `json:"credential"` // credential id
+	AuthenticatorData string `json:"authenticator_data"`
+	ClientData        string `json:"client_data"`
+	Signature         string `json:"signature"`
+}
