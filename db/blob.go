@@ -1,0 +1,136 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"loa"
+)
+
+// Blobs keeps sound and documents as files named by their SHA-256, in a folder
+// that several processes may share. A blob is never changed and is whole from
+// the moment it is there.
+type Blobs struct {
+	Dir string // made when absent
+}
+
+// Put keeps b and gives its name. When Put returns, b survives the power going;
+// when it fails, nothing of b is left behind.
+func (s *Blobs) Put(ctx context.Context, b []byte) (hash string, err error) {
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("keep blob: %w", err)
+	}
+	hash = loa.Hash(b)
+	if _, err := s.Get(hash); err != nil { // missing, or damaged
+		if err := write(s.file(hash), b); err != nil {
+			return "", explain(fmt.Errorf("keep blob %s: %w", hash, err))
+		}
+	}
+	// Even when it was there: the process that is just putting it may not have
+	// come so far, and may never.
+	for _, folder := range []string{filepath.Dir(s.file(hash)), s.Dir} {
+		if err := syncFolder(folder); err != nil {
+			return "", explain(fmt.Errorf("keep blob %s: %w", hash, err))
+		}
+	}
+	return hash, nil
+}
+
+// write makes the file appear whole or not at all.
+func write(name string, b []byte) error {
+	folder := filepath.Dir(name)
+	if err := makeFolder(folder); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(folder, ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// Get reads a blob and proves it: a disk that lies is found here
+// (blob.damaged), not on a loudspeaker.
+func (s *Blobs) Get(hash string) ([]byte, error) {
+	if !loa.IsHash(hash) {
+		return nil, loa.Errorf(loa.NotFound, "blob.missing", hash)
+	}
+	b, err := os.ReadFile(s.file(hash))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, loa.Errorf(loa.NotFound, "blob.missing", hash)
+	}
+	if err != nil {
+		return nil, explain(fmt.Errorf("read blob %s: %w", hash, err))
+	}
+	if loa.Hash(b) != hash {
+		return nil, loa.Errorf(loa.Unavailable, "blob.damaged", hash)
+	}
+	return b, nil
+}
+
+// Path is the file of a blob, for a program that reads files, such as an
+// encoder or an HTTP server of ranges; its content is not proved.
+func (s *Blobs) Path(hash string) (string, error) {
+	if !s.Has(hash) {
+		return "", loa.Errorf(loa.NotFound, "blob.missing", hash)
+	}
+	return s.file(hash), nil
+}
+
+// Has reports whether a blob is there, without reading it.
+func (s *Blobs) Has(hash string) bool {
+	if !loa.IsHash(hash) {
+		return false
+	}
+	info, err := os.Stat(s.file(hash))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// file is "ab/abcdef…": 256 folders keep each short enough to list.
+func (s *Blobs) file(hash string) string { return filepath.Join(s.Dir, hash[:2], hash) }
+
+// makeFolder makes a folder and those above it, and their names durable.
+func makeFolder(folder string) error {
+	if _, err := os.Stat(folder); err == nil {
+		return nil
+	}
+	above := filepath.Dir(folder)
+	if above != folder {
+		if err := makeFolder(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return syncFolder(above)
+}
+
+// syncFolder makes the names in a folder durable: a file's own fsync does not.
+func syncFolder(folder string) error {
+	f, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
+}

@@ -1,0 +1,108 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"loa"
+)
+
+// IsUnique reports whether err is a unique constraint that was hit. On
+// PostgreSQL the transaction is then broken: return from Write before trying
+// anything else.
+func IsUnique(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	return sqlState(err) == "23505"
+}
+
+// isConflict reports whether PostgreSQL broke the transaction off in favour of
+// another: 40001 serialization failure, 40P01 deadlock.
+func isConflict(err error) bool {
+	s := sqlState(err)
+	return s == "40001" || s == "40P01"
+}
+
+// sqlState is PostgreSQL's five letters for err, "" when it is none of its errors.
+func sqlState(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+// explain turns what the machine did into what a person can be told: the disk
+// fails or is full (db.storage), or the database cannot be reached or is too
+// busy to answer (db.away). Everything else passes unchanged.
+func explain(err error) error {
+	var told *loa.Error
+	if err == nil || errors.As(err, &told) {
+		return err
+	}
+	switch {
+	case isStorage(err):
+		return loa.Errorf(loa.Unavailable, "db.storage").Because(err)
+	case isAway(err):
+		return loa.Errorf(loa.Unavailable, "db.away").Because(err)
+	}
+	return err
+}
+
+// isStorage: the database's answer, or that of the file system under it.
+func isStorage(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		switch lite.Code() & 0xff { // the low byte is the kind, the rest the detail
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+			sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+			return true
+		}
+		return false
+	}
+	switch s := sqlState(err); {
+	case s == "53100", // disk full
+		strings.HasPrefix(s, "58"), // system error: reading or writing a file
+		s == "XX001", s == "XX002": // data or index corrupted
+		return true
+	case s != "":
+		return false
+	}
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EROFS)
+}
+
+// isAway: no connection, a connection lost, or a wait that found no end.
+func isAway(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		code := lite.Code() & 0xff
+		return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
+	}
+	var connect *pgconn.ConnectError // the password too: the log says which
+	return errors.As(err, &connect) || isLost(err) ||
+		isConflict(err) || // after several attempts
+		strings.HasPrefix(sqlState(err), "53") // out of memory or connections
+}
+
+// isLost: the connection broke, and not because the caller gave up waiting.
+func isLost(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var network *net.OpError
+	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) ||
+		strings.HasPrefix(sqlState(err), "08") || // connection exception
+		strings.HasPrefix(sqlState(err), "57P") // shutting down, starting up, ended by an administrator
+}
