@@ -1,0 +1,130 @@
+package bulletin
+
+// Stage 2 of 7: approve. Before: draft.go. After: sign.go.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"loa"
+	"loa/db"
+	"loa/journal"
+	"loa/wire"
+)
+
+// The ways of knowing what one approves.
+const (
+	Heard = "heard" // listened to the sound to its end
+	Read  = "read"  // read the spoken text to its end
+)
+
+// approvable is the rule of the second pair of eyes: not the author, the right
+// over the unit, and having heard or read exactly these bytes.
+func (b Bulletin) approvable(who loa.Actor, heard bool) error {
+	if who.ID == b.Author {
+		return loa.Errorf(loa.Forbidden, "approve.own")
+	}
+	if err := who.Must(loa.RightApprove, b.Path); err != nil {
+		return err
+	}
+	if !heard {
+		return loa.Errorf(loa.Conflict, "approve.not_heard")
+	}
+	return nil
+}
+
+// Hear records that a person heard the sound, or read the spoken text, to its
+// end; the page reports it and Approve demands it. payload is the hash of the
+// bytes the page showed: hearing an older version counts for nothing.
+func (f *Flow) Hear(ctx context.Context, who loa.Actor, id, payload, how string) error {
+	if how != Heard && how != Read {
+		return loa.Errorf(loa.Invalid, "hear.how")
+	}
+	var row string
+	var entry journal.Entry
+	err := f.DB.Write(ctx, func(tx *db.Tx) error {
+		row = ""
+		b, err := load(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := who.Must(loa.RightRead, b.Path); err != nil {
+			return err
+		}
+		if b.Payload == nil || loa.Hash(b.Payload) != payload {
+			return loa.Errorf(loa.Conflict, "bulletin.changed_meanwhile")
+		}
+		n, err := tx.Exec(`INSERT INTO hearing (bulletin_id, person, payload_hash, how, at) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (bulletin_id, person, payload_hash) DO NOTHING`, id, who.ID, payload, how, tx.NowMS())
+		if err != nil || n == 0 {
+			return err
+		}
+		entry = journal.Entry{Verb: "bulletin." + how, Path: b.Path, Subject: id, Data: map[string]string{"payload": payload}}
+		row, err = journal.Append(tx, who, entry)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("hear bulletin: %w", err)
+	}
+	if row != "" {
+		f.Said(row, entry)
+	}
+	return nil
+}
+
+// Approve takes one person's yes over the warrant's bytes: a passkey assertion
+// whose challenge is their SHA-256. It is kept as evidence and believed only by
+// the signer, in the next stage.
+func (f *Flow) Approve(ctx context.Context, who loa.Actor, id string, yes wire.Approval) (Bulletin, error) {
+	assertion, err := json.Marshal(yes)
+	if err != nil {
+		return Bulletin{}, fmt.Errorf("write assertion: %w", err)
+	}
+	return f.step(ctx, who, id, approve, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
+		payload := loa.Hash(b.Payload)
+		var how string
+		err := tx.Row(`SELECT how FROM hearing WHERE bulletin_id = ? AND person = ? AND payload_hash = ?`,
+			b.ID, who.ID, payload).Scan(&how)
+		if err != nil && !errors.Is(err, db.ErrNone) {
+			return journal.Entry{}, err
+		}
+		if err := b.approvable(who, how != ""); err != nil {
+			return journal.Entry{}, err
+		}
+		if b.Until <= tx.NowMS() {
+			return journal.Entry{}, loa.Errorf(loa.Conflict, "bulletin.expired")
+		}
+		if _, err := tx.Exec(`INSERT INTO approval (id, bulletin_id, person, name, post, payload_hash, assertion, at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			loa.NewID(tx.Now()), b.ID, who.ID, who.Name, who.Post, payload, string(assertion), tx.NowMS()); err != nil {
+			return journal.Entry{}, err
+		}
+		return journal.Entry{Data: map[string]string{"payload": payload, "how": how, "credential": yes.Credential}}, nil
+	})
+}
+
+// Approval is one person's yes as kept.
+type Approval struct {
+	Person  string
+	Name    string
+	Post    string
+	Payload string
+	Refused string
+	At      int64
+	Yes     wire.Approval
+}
+
+// approvals reads the approvals of exactly these bytes that nobody refused.
+func approvals(tx *db.Tx, id, payload string) ([]Approval, error) {
+	return db.All(tx, `SELECT person, name, post, payload_hash, refused, at, assertion FROM approval
+		WHERE bulletin_id = ? AND payload_hash = ? AND refused = '' ORDER BY id`, []any{id, payload},
+		func(scan func(...any) error) (a Approval, err error) {
+			var assertion string
+			if err := scan(&a.Person, &a.Name, &a.Post, &a.Payload, &a.Refused, &a.At, &assertion); err != nil {
+				return a, err
+			}
+			return a, json.Unmarshal([]byte(assertion), &a.Yes)
+		})
+}

@@ -1,0 +1,220 @@
+package bulletin
+
+// Stage 1 of 7: draft. Before: a person's text. After: approve.go.
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"loa"
+	"loa/db"
+	"loa/journal"
+	"loa/unit"
+	"loa/voice"
+	"loa/wire"
+)
+
+// Notice is what a person types.
+type Notice struct {
+	Path     loa.Path // the unit that speaks
+	Class    wire.Class
+	Title    string
+	Text     string
+	Scope    []loa.Path
+	Accent   string // "" is north
+	From     time.Time
+	Until    time.Time
+	PlaysDay int
+	Plays    int
+	Repeat   int
+}
+
+// maxLife is the longest a warrant may hold.
+const maxLife = 366 * 24 * time.Hour
+
+// clean checks and completes a notice; the text comes back composed (NFC).
+func (n Notice) clean(now time.Time) (Notice, error) {
+	text, err := voice.Clean(n.Text)
+	if err != nil {
+		return n, err
+	}
+	title, err := voice.Clean(n.Title)
+	if err != nil {
+		return n, loa.Errorf(loa.Invalid, "bulletin.title").Because(err)
+	}
+	title = strings.Join(strings.Fields(title), " ")
+	if len(title) > 200 {
+		return n, loa.Errorf(loa.Invalid, "bulletin.title")
+	}
+	n.Title, n.Text = title, text
+	if n.Class != wire.Normal && n.Class != wire.Priority {
+		return n, loa.Errorf(loa.Invalid, "bulletin.class", string(n.Class))
+	}
+	if len(n.Scope) == 0 {
+		return n, loa.Errorf(loa.Invalid, "scope.empty")
+	}
+	if n.Accent == "" {
+		n.Accent = "north"
+	}
+	if n.From.IsZero() {
+		n.From = now
+	}
+	if n.Until.IsZero() {
+		n.Until = now.Add(7 * 24 * time.Hour)
+	}
+	if !n.Until.After(now) || !n.Until.After(n.From) || n.Until.Sub(now) > maxLife {
+		return n, loa.Errorf(loa.Invalid, "bulletin.dates")
+	}
+	if n.PlaysDay == 0 {
+		n.PlaysDay = 4
+	}
+	if n.Plays == 0 {
+		n.Plays = 28
+	}
+	if n.PlaysDay < 1 || n.PlaysDay > 20 || n.Plays < n.PlaysDay || n.Plays > 500 || n.Repeat < 0 || n.Repeat > 2 {
+		return n, loa.Errorf(loa.Invalid, "bulletin.plays")
+	}
+	return n, nil
+}
+
+// places checks that every place exists today and lies under the unit that speaks.
+func (n Notice) places(tx *db.Tx) error {
+	if _, err := unit.FindTx(tx, n.Path); err != nil {
+		return err
+	}
+	for _, p := range n.Scope {
+		if _, err := unit.FindTx(tx, p); err != nil {
+			return err
+		}
+		if !n.Path.Covers(p) {
+			return loa.Errorf(loa.Forbidden, "scope.outside", string(p), string(n.Path))
+		}
+	}
+	return wire.CheckScope(Bulletin{Scope: n.Scope}.places())
+}
+
+// Draft writes a new notice.
+func (f *Flow) Draft(ctx context.Context, who loa.Actor, n Notice) (Bulletin, error) {
+	var b Bulletin
+	var entry journal.Entry
+	var row string
+	err := f.DB.Write(ctx, func(tx *db.Tx) error {
+		clean, err := n.clean(tx.Now())
+		if err != nil {
+			return err
+		}
+		if err := clean.places(tx); err != nil {
+			return err
+		}
+		if err := who.Must(loa.RightWrite, clean.Path); err != nil {
+			return err
+		}
+		b = Bulletin{ID: loa.NewID(tx.Now()), Author: who.ID, AuthorName: who.Name, State: Draft, MadeAt: tx.NowMS(), ChangedAt: tx.NowMS()}
+		b.take(f, clean)
+		if err := insert(tx, b); err != nil {
+			return err
+		}
+		entry = journal.Entry{Verb: "bulletin.drafted", Path: b.Path, Subject: b.ID, Data: map[string]string{"title": b.Title}}
+		row, err = journal.Append(tx, who, entry)
+		return err
+	})
+	if err != nil {
+		return Bulletin{}, fmt.Errorf("draft bulletin: %w", err)
+	}
+	f.Said(row, entry)
+	return b, nil
+}
+
+// Edit changes a draft. Only its author, or somebody who may write for the
+// unit and then becomes the author, may.
+func (f *Flow) Edit(ctx context.Context, who loa.Actor, id string, n Notice) (Bulletin, error) {
+	return f.step(ctx, who, id, edit, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
+		clean, err := n.clean(tx.Now())
+		if err != nil {
+			return journal.Entry{}, err
+		}
+		if clean.Path != b.Path {
+			return journal.Entry{}, loa.Errorf(loa.Invalid, "bulletin.other_unit")
+		}
+		if err := clean.places(tx); err != nil {
+			return journal.Entry{}, err
+		}
+		if err := who.Must(loa.RightWrite, b.Path); err != nil {
+			return journal.Entry{}, err
+		}
+		b.Author, b.AuthorName = who.ID, who.Name
+		b.take(f, clean)
+		return journal.Entry{Data: map[string]string{"title": b.Title}}, nil
+	})
+}
+
+func (b *Bulletin) take(f *Flow, n Notice) {
+	b.Path, b.Class, b.Title, b.Text, b.Scope, b.Accent = n.Path, n.Class, n.Title, n.Text, n.Scope, n.Accent
+	b.From, b.Until, b.PlaysDay, b.Plays, b.Repeat = n.From.UnixMilli(), n.Until.UnixMilli(), n.PlaysDay, n.Plays, n.Repeat
+	b.Spoken = f.Speak(b.Text, b.Accent).Text
+}
+
+// Speak shows what would be read out, and what changed on the way.
+func (f *Flow) Speak(text, accent string) voice.Spoken {
+	return voice.Normalizer{South: accent == "south", Lexicon: f.Lexicon}.Speak(text)
+}
+
+// Submit asks for approval (trình duyệt): the text is spoken, brought into the
+// canonical form and stored, and the bytes of the warrant are fixed. From here
+// on nothing can change without asking again.
+func (f *Flow) Submit(ctx context.Context, who loa.Actor, id string) (Bulletin, error) {
+	b, err := f.Find(ctx, who, id)
+	if err != nil {
+		return Bulletin{}, err
+	}
+	if err := b.may(submit); err != nil {
+		return Bulletin{}, err
+	}
+	wav, err := f.Speech.Say(ctx, b.Spoken, voice.Voice{Accent: b.Accent})
+	if err != nil {
+		return Bulletin{}, fmt.Errorf("speak bulletin: %w", err)
+	}
+	res, err := f.Encoder.Speech(ctx, wav)
+	if err != nil {
+		return Bulletin{}, fmt.Errorf("encode bulletin: %w", err)
+	}
+	hash, err := f.Blobs.Put(ctx, res.MP3)
+	if err != nil {
+		return Bulletin{}, fmt.Errorf("keep sound: %w", err)
+	}
+	spoken := b.Spoken
+	return f.step(ctx, who, id, submit, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
+		if err := who.Must(loa.RightWrite, b.Path); err != nil {
+			return journal.Entry{}, err
+		}
+		if b.Spoken != spoken {
+			return journal.Entry{}, loa.Errorf(loa.Conflict, "bulletin.changed_meanwhile")
+		}
+		if b.Until <= tx.NowMS() {
+			return journal.Entry{}, loa.Errorf(loa.Invalid, "bulletin.dates")
+		}
+		b.Media, b.MediaBytes, b.MediaMS = hash, int64(len(res.MP3)), res.Duration.Milliseconds()
+		b.Loudness = fmt.Sprintf("%.1f → %.1f LUFS", res.Before.IntegratedLUFS, res.After.IntegratedLUFS)
+		if b.Payload, err = b.warrant(loa.NewID(tx.Now())); err != nil {
+			return journal.Entry{}, err
+		}
+		b.Note = ""
+		return journal.Entry{Data: map[string]any{"payload": loa.Hash(b.Payload), "media": hash, "ms": b.MediaMS}}, nil
+	})
+}
+
+// warrant writes the bytes that people approve and the signer seals.
+func (b Bulletin) warrant(id string) ([]byte, error) {
+	w := wire.Warrant{
+		V: wire.Version, Kind: "play", ID: id, Class: b.Class, Issuer: b.Path, Author: b.Author, Title: b.Title,
+		Scope: b.places(), From: b.From, Until: b.Until,
+		Media:    []wire.Media{{Hash: b.Media, Bytes: b.MediaBytes, MS: b.MediaMS, Form: wire.CanonicalForm}},
+		PlaysDay: b.PlaysDay, Plays: b.Plays, Cap: 100, Speech: "synthetic", Approval: "passkey",
+	}
+	if err := w.Check(); err != nil {
+		return nil, err
+	}
+	return wire.Encode(w)
+}

@@ -1,0 +1,182 @@
+package bulletin
+
+// Beside the line: what pages read.
+
+import (
+	"context"
+	"strings"
+
+	"loa"
+	"loa/db"
+	"loa/lang"
+	"loa/wire"
+)
+
+// Find is one bulletin, for somebody who may read its unit.
+func (f *Flow) Find(ctx context.Context, who loa.Actor, id string) (b Bulletin, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		if b, err = load(tx, id); err != nil {
+			return err
+		}
+		return who.Must(loa.RightRead, b.Path)
+	})
+	return b, err
+}
+
+// Query narrows a list. Zero fields narrow nothing.
+type Query struct {
+	Path   loa.Path // the unit and everything below it
+	States []State
+	Text   string // in title and text, with or without diacritics
+	Before string // id of the last row of the page before
+	Limit  int    // 50 by default
+}
+
+// List lists bulletins, the newest first.
+func (f *Flow) List(ctx context.Context, who loa.Actor, q Query) (all []Bulletin, err error) {
+	if err := who.Must(loa.RightRead, q.Path); err != nil {
+		return nil, err
+	}
+	from, to := db.PrefixRange(string(q.Path))
+	where := []string{`(path = ? OR (path >= ? AND path < ?))`}
+	args := []any{q.Path, from, to}
+	if len(q.States) > 0 {
+		where = append(where, `state IN (?`+strings.Repeat(", ?", len(q.States)-1)+`)`)
+		for _, s := range q.States {
+			args = append(args, string(s))
+		}
+	}
+	if q.Before != "" {
+		where, args = append(where, `id < ?`), append(args, q.Before)
+	}
+	if words := strings.TrimSpace(lang.Fold(q.Text)); words != "" {
+		where = append(where, `title_fold LIKE ? ESCAPE '\'`)
+		args = append(args, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(words)+"%")
+	}
+	if q.Limit <= 0 || q.Limit > 500 {
+		q.Limit = 50
+	}
+	args = append(args, q.Limit)
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, `SELECT `+columns+` FROM bulletin WHERE `+strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT ?`, args, scan)
+		return err
+	})
+	return all, err
+}
+
+// Hearing says how a person came to know the present bytes: "", Heard or Read.
+func (f *Flow) Hearing(ctx context.Context, b Bulletin, person string) (how string, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		hows, err := db.All(tx, `SELECT how FROM hearing WHERE bulletin_id = ? AND person = ? AND payload_hash = ?`,
+			[]any{b.ID, person, loa.Hash(b.Payload)}, func(scan func(...any) error) (s string, err error) { return s, scan(&s) })
+		if len(hows) > 0 {
+			how = hows[0]
+		}
+		return err
+	})
+	return how, err
+}
+
+// Approvals lists who approved the present bytes.
+func (f *Flow) Approvals(ctx context.Context, b Bulletin) (all []Approval, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = approvals(tx, b.ID, loa.Hash(b.Payload))
+		return err
+	})
+	return all, err
+}
+
+// Slot is one planned start, for pages.
+type Slot struct {
+	ID        string
+	Bulletin  string
+	Commune   loa.Path
+	Session   string
+	Start     int64
+	MS        int64
+	Cancelled bool
+}
+
+// Slots lists the starts of a bulletin, cancelled ones included.
+func (f *Flow) Slots(ctx context.Context, id string) (all []Slot, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, `SELECT id, bulletin_id, commune, session, start_ms, ms, COALESCE(cancelled_at, 0)
+			FROM slot WHERE bulletin_id = ? ORDER BY start_ms, commune`, []any{id},
+			func(scan func(...any) error) (s Slot, err error) {
+				var cancelled int64
+				err = scan(&s.ID, &s.Bulletin, &s.Commune, &s.Session, &s.Start, &s.MS, &cancelled)
+				s.Cancelled = cancelled != 0
+				return s, err
+			})
+		return err
+	})
+	return all, err
+}
+
+// Playback is one line of the playback log (nhật ký phát).
+type Playback struct {
+	Box      string
+	N        int64
+	Slot     string
+	Warrant  string
+	Bulletin string
+	Title    string
+	Planned  int64
+	Started  int64
+	MS       int64
+	SkewUS   int64
+	Volume   int
+	Result   wire.Result
+	Why      string
+	Clock    string
+	Verified bool   // on the box: seal and hash
+	Degree   string // A, B, C, D
+	Received int64
+}
+
+// Log lists playbacks, the newest first: of one bulletin, or of every box at or
+// below a place.
+func (f *Flow) Log(ctx context.Context, who loa.Actor, place loa.Path, bulletin string, limit int) (all []Playback, err error) {
+	if err := who.Must(loa.RightRead, place); err != nil {
+		return nil, err
+	}
+	from, to := db.PrefixRange(string(place))
+	where, args := `(box.path = ? OR (box.path >= ? AND box.path < ?))`, []any{place, from, to}
+	if bulletin != "" {
+		where, args = where+` AND playback.bulletin_id = ?`, append(args, bulletin)
+	}
+	if limit <= 0 || limit > 1000 {
+		limit = 200
+	}
+	args = append(args, limit)
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, `SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id,
+				COALESCE(bulletin.title, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
+				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at
+			FROM playback JOIN box ON box.id = playback.box_id LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id
+			WHERE `+where+` ORDER BY playback.planned DESC, playback.box_id LIMIT ?`, args,
+			func(scan func(...any) error) (p Playback, err error) {
+				var verified int
+				err = scan(&p.Box, &p.N, &p.Slot, &p.Warrant, &p.Bulletin, &p.Title, &p.Planned, &p.Started, &p.MS, &p.SkewUS,
+					&p.Volume, &p.Result, &p.Why, &p.Clock, &verified, &p.Degree, &p.Received)
+				p.Verified = verified == 1
+				return p, err
+			})
+		return err
+	})
+	return all, err
+}
+
+// Meant lists the boxes the last dispatch of a bulletin meant. Who of them sent
+// no receipt stayed silent.
+func (f *Flow) Meant(ctx context.Context, id string) (boxes []string, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		lists, err := db.All(tx, `SELECT meant FROM dispatch WHERE bulletin_id = ? ORDER BY id DESC LIMIT 1`, []any{id},
+			func(scan func(...any) error) (s string, err error) { return s, scan(&s) })
+		if len(lists) > 0 {
+			boxes = strings.Fields(lists[0])
+		}
+		return err
+	})
+	return boxes, err
+}

@@ -1,0 +1,219 @@
+package bulletin
+
+// Stage 4 of 7: schedule. Before: sign.go. After: dispatch.go.
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"loa"
+	"loa/db"
+	"loa/journal"
+	"loa/seal"
+	"loa/speaker"
+	"loa/wire"
+)
+
+// Choice is a session a bulletin is put into: one part of one day, in every
+// commune the bulletin means.
+type Choice struct {
+	Day  string // 2026-11-23
+	Part string // morning, afternoon
+}
+
+// Schedule places a bulletin in sessions. A priority bulletin goes before the
+// normal ones of a session that has not begun.
+func (f *Flow) Schedule(ctx context.Context, who loa.Actor, id string, choices []Choice) (Bulletin, error) {
+	if len(choices) == 0 || len(choices) > 60 {
+		return Bulletin{}, loa.Errorf(loa.Invalid, "schedule.empty")
+	}
+	return f.step(ctx, who, id, schedule, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
+		if err := who.Must(loa.RightDispatch, b.Path); err != nil {
+			return journal.Entry{}, err
+		}
+		communes, err := speaker.Communes(tx, b.places())
+		if err != nil {
+			return journal.Entry{}, err
+		}
+		var placed []Item
+		for _, c := range communes {
+			for _, choice := range choices {
+				it, err := f.place(tx, b, c, choice)
+				if err != nil {
+					return journal.Entry{}, err
+				}
+				placed = append(placed, it)
+			}
+		}
+		if len(placed) == 0 {
+			return journal.Entry{}, loa.Errorf(loa.Conflict, "schedule.nobody")
+		}
+		return journal.Entry{Data: placed}, b.countPlays(tx)
+	})
+}
+
+// place puts b into one session of one commune and arranges the session anew.
+func (f *Flow) place(tx *db.Tx, b *Bulletin, commune loa.Path, c Choice) (Item, error) {
+	day, err := time.ParseInLocation(time.DateOnly, c.Day, loa.Zone())
+	if err != nil {
+		return Item{}, loa.Errorf(loa.Invalid, "schedule.day", c.Day)
+	}
+	frames, err := framesOf(tx, commune)
+	if err != nil {
+		return Item{}, err
+	}
+	i := slices.IndexFunc(frames, func(fr Frame) bool { return fr.Part == c.Part })
+	if i < 0 {
+		return Item{}, loa.Errorf(loa.Conflict, "session.none", string(commune), c.Day)
+	}
+	s, ok := frames[i].on(day)
+	if !ok {
+		return Item{}, loa.Errorf(loa.Conflict, "session.none", string(commune), c.Day)
+	}
+	if s.End <= tx.NowMS() {
+		return Item{}, loa.Errorf(loa.Conflict, "session.over", s.Name, c.Day)
+	}
+	if err := holdStation(tx, commune); err != nil {
+		return Item{}, err
+	}
+	if s.Items, err = itemsOf(tx, commune, s.Key()); err != nil {
+		return Item{}, err
+	}
+	for _, it := range s.Items {
+		if it.Bulletin == b.ID {
+			return Item{}, loa.Errorf(loa.Conflict, "schedule.twice", s.Name, c.Day)
+		}
+	}
+	it := Item{Slot: loa.NewID(tx.Now()), Bulletin: b.ID, Title: b.Title, Priority: b.Class == wire.Priority,
+		Position: tx.NowMS(), MS: b.slotMS()}
+	s.Items = append(s.Items, it)
+	arranged, err := s.arrange(tx.NowMS())
+	if err != nil {
+		return Item{}, err
+	}
+	if err := insertSlot(tx, commune, s.Key(), it); err != nil {
+		return Item{}, err
+	}
+	policies, err := speaker.Policies(tx, commune)
+	if err != nil {
+		return Item{}, err
+	}
+	for _, a := range arranged {
+		if err := moveSlot(tx, a); err != nil {
+			return Item{}, err
+		}
+		if a.Slot == it.Slot {
+			it = a
+		}
+	}
+	return it, b.allowed(policies, commune, it.Start)
+}
+
+// allowed is what every speaker will decide too: hours and volume by policy,
+// dates by the warrant. Refusing here spares the silence later.
+func (b Bulletin) allowed(policies []wire.Policy, commune loa.Path, start int64) error {
+	if start < b.From || start+b.slotMS() > b.Until {
+		return loa.Errorf(loa.Conflict, "schedule.outside_warrant")
+	}
+	switch a := wire.PolicyAllows(policies, commune, b.Class, start, b.slotMS()); a.Why {
+	case "":
+		return nil
+	case "policy.hours":
+		return loa.Errorf(loa.Conflict, "schedule.outside_hours", time.UnixMilli(start).In(loa.Zone()).Format("15:04 02/01/2006"))
+	default:
+		return loa.Errorf(loa.Conflict, "schedule.refused_by_policy", a.Why)
+	}
+}
+
+// countPlays holds the slots to what the warrant promises a day and in all, in
+// each commune: a speaker would refuse the rest.
+func (b Bulletin) countPlays(tx *db.Tx) error {
+	slots, err := slotsOf(tx, b.ID)
+	if err != nil {
+		return err
+	}
+	type at struct {
+		commune loa.Path
+		day     string
+	}
+	days, all := map[at]int{}, map[loa.Path]int{}
+	for _, s := range slots {
+		k := at{s.Commune, time.UnixMilli(s.Start).In(loa.Zone()).Format(time.DateOnly)}
+		days[k]++
+		all[s.Commune]++
+		if days[k] > b.PlaysDay || all[s.Commune] > b.Plays {
+			return loa.Errorf(loa.Conflict, "schedule.too_often", b.PlaysDay, b.Plays)
+		}
+	}
+	return nil
+}
+
+// PlayNow (phát ngay) is a session of one item, inside allowed hours, as soon
+// as devices can have fetched the sound and nothing else is on the air.
+func (f *Flow) PlayNow(ctx context.Context, who loa.Actor, id string) (Bulletin, error) {
+	return f.step(ctx, who, id, schedule, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
+		if err := who.Must(loa.RightDispatch, b.Path); err != nil {
+			return journal.Entry{}, err
+		}
+		communes, err := speaker.Communes(tx, b.places())
+		if err != nil {
+			return journal.Entry{}, err
+		}
+		if len(communes) == 0 {
+			return journal.Entry{}, loa.Errorf(loa.Conflict, "schedule.nobody")
+		}
+		var placed []Item
+		for _, c := range communes {
+			if err := holdStation(tx, c); err != nil {
+				return journal.Entry{}, err
+			}
+			busy, err := itemsFrom(tx, c, tx.NowMS()-time.Hour.Milliseconds())
+			if err != nil {
+				return journal.Entry{}, err
+			}
+			it := Item{Slot: loa.NewID(tx.Now()), Bulletin: b.ID, Title: b.Title, Position: tx.NowMS(), MS: b.slotMS()}
+			it.Start = opening(busy, tx.NowMS()+f.Lead, it.MS)
+			policies, err := speaker.Policies(tx, c)
+			if err != nil {
+				return journal.Entry{}, err
+			}
+			if err := b.allowed(policies, c, it.Start); err != nil {
+				return journal.Entry{}, err
+			}
+			day := time.UnixMilli(it.Start).In(loa.Zone()).Format(time.DateOnly)
+			if err := insertSlot(tx, c, day+"/now", it); err != nil {
+				return journal.Entry{}, err
+			}
+			placed = append(placed, it)
+		}
+		return journal.Entry{Data: placed}, b.countPlays(tx)
+	})
+}
+
+// Policy reads the policies that hold for a place, for pages.
+func (f *Flow) Policy(ctx context.Context, path loa.Path) (all []wire.Policy, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = speaker.Policies(tx, path)
+		return err
+	})
+	return all, err
+}
+
+// WarrantOf opens the sealed warrant of a bulletin for the page that shows what
+// exactly was approved.
+func (f *Flow) WarrantOf(ctx context.Context, hash string) (w wire.Warrant, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		sealed, err := speaker.DocumentTx(tx, hash)
+		if err != nil {
+			return err
+		}
+		o, err := seal.Open(sealed, seal.MaxDocument)
+		if err != nil {
+			return err
+		}
+		w, err = wire.ReadWarrant(o.Payload)
+		return err
+	})
+	return w, err
+}

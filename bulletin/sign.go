@@ -1,0 +1,85 @@
+package bulletin
+
+// Stage 3 of 7: sign. Before: approve.go. After: schedule.go.
+// On screen nobody signs: the page says "duyệt", and "khóa nội dung" if it must.
+
+import (
+	"context"
+	"fmt"
+
+	"loa"
+	"loa/db"
+	"loa/journal"
+	"loa/seal"
+	"loa/speaker"
+	"loa/wire"
+)
+
+// Sign has the signer seal exactly the approved bytes; the sealed warrant is
+// kept by its hash. If the signer does not believe the approval, the bulletin
+// goes back to waiting and the refusal stays with the evidence.
+func (f *Flow) Sign(ctx context.Context, id string) (Bulletin, error) {
+	var b Bulletin
+	var yes []wire.Approval
+	err := f.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		yes = nil
+		if b, err = load(tx, id); err != nil {
+			return err
+		}
+		given, err := approvals(tx, id, loa.Hash(b.Payload))
+		for _, a := range given {
+			yes = append(yes, a.Yes)
+		}
+		return err
+	})
+	if err != nil {
+		return Bulletin{}, fmt.Errorf("sign bulletin: %w", err)
+	}
+	if err := b.may(sealWarrant); err != nil {
+		return Bulletin{}, err
+	}
+	sealed, err := f.Signer.Seal(ctx, wire.WarrantType, b.Payload, yes)
+	if code := loa.CodeOf(err); err != nil && (code == loa.Forbidden || code == loa.Invalid) {
+		return Bulletin{}, f.disbelieve(ctx, id, err)
+	}
+	if err != nil {
+		return Bulletin{}, fmt.Errorf("sign bulletin: %w", err) // the signer is away: a job tries again
+	}
+	return f.step(ctx, loa.System(), id, sealWarrant, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
+		o, err := seal.Open(sealed, seal.MaxDocument)
+		if err != nil {
+			return journal.Entry{}, err
+		}
+		if loa.Hash(o.Payload) != loa.Hash(b.Payload) {
+			return journal.Entry{}, loa.Errorf(loa.Conflict, "bulletin.changed_meanwhile")
+		}
+		if b.Warrant, err = speaker.Keep(tx, wire.WarrantType, b.Path, sealed); err != nil {
+			return journal.Entry{}, err
+		}
+		return journal.Entry{Data: map[string]string{"warrant": b.Warrant}}, nil
+	})
+}
+
+// disbelieve records that the signer refused and hands the bulletin back; the
+// signer's reason is what the caller sees.
+func (f *Flow) disbelieve(ctx context.Context, id string, why error) error {
+	_, err := f.step(ctx, loa.System(), id, disbelieve, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
+		_, err := tx.Exec(`UPDATE approval SET refused = ? WHERE bulletin_id = ? AND payload_hash = ? AND refused = ''`,
+			loa.KeyOf(why), b.ID, loa.Hash(b.Payload))
+		return journal.Entry{Data: map[string]string{"why": loa.KeyOf(why)}}, err
+	})
+	if err != nil {
+		return err
+	}
+	return why
+}
+
+// Unsigned lists approved bulletins whose warrant is still missing: the work of
+// the job that tries again when the signer was away.
+func (f *Flow) Unsigned(ctx context.Context) (ids []string, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		ids, err = idsIn(tx, Approved)
+		return err
+	})
+	return ids, err
+}

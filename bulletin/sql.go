@@ -1,0 +1,152 @@
+package bulletin
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"loa"
+	"loa/db"
+	"loa/lang"
+)
+
+const columns = `id, path, author, author_name, state, class, title, text, spoken, scope, accent, from_ms, until_ms,
+	plays_day, plays, repeat_count, media, media_bytes, media_ms, loudness, payload, warrant, stop_payload, note, made_at, changed_at`
+
+func scan(scan func(...any) error) (b Bulletin, err error) {
+	var scope string
+	err = scan(&b.ID, &b.Path, &b.Author, &b.AuthorName, &b.State, &b.Class, &b.Title, &b.Text, &b.Spoken, &scope, &b.Accent,
+		&b.From, &b.Until, &b.PlaysDay, &b.Plays, &b.Repeat, &b.Media, &b.MediaBytes, &b.MediaMS, &b.Loudness, &b.Payload,
+		&b.Warrant, &b.StopBytes, &b.Note, &b.MadeAt, &b.ChangedAt)
+	for _, p := range strings.Fields(scope) {
+		b.Scope = append(b.Scope, loa.Path(p))
+	}
+	return b, err
+}
+
+func load(tx *db.Tx, id string) (Bulletin, error) {
+	b, err := scan(tx.Row(`SELECT `+columns+` FROM bulletin WHERE id = ?`, id).Scan)
+	if errors.Is(err, db.ErrNone) {
+		return b, loa.Errorf(loa.NotFound, "bulletin.unknown")
+	}
+	return b, err
+}
+
+func (b Bulletin) row() []any {
+	scope := make([]string, len(b.Scope))
+	for i, p := range b.Scope {
+		scope[i] = string(p)
+	}
+	return []any{b.ID, b.Path, b.Author, b.AuthorName, string(b.State), string(b.Class), b.Title, b.Text, b.Spoken,
+		strings.Join(scope, "\n"), b.Accent, b.From, b.Until, b.PlaysDay, b.Plays, b.Repeat, b.Media, b.MediaBytes, b.MediaMS,
+		b.Loudness, b.Payload, b.Warrant, b.StopBytes, b.Note, b.MadeAt, b.ChangedAt, lang.Fold(b.Title + "\n" + b.Text)}
+}
+
+func insert(tx *db.Tx, b Bulletin) error {
+	_, err := tx.Exec(`INSERT INTO bulletin (`+columns+`, title_fold) VALUES (?`+strings.Repeat(", ?", 26)+`)`, b.row()...)
+	return err
+}
+
+func store(tx *db.Tx, b Bulletin) error {
+	_, err := tx.Exec(`UPDATE bulletin SET (`+columns+`, title_fold) = (?`+strings.Repeat(", ?", 26)+`) WHERE id = ?`,
+		append(b.row(), b.ID)...)
+	return err
+}
+
+func idsIn(tx *db.Tx, s State) ([]string, error) {
+	return db.All(tx, `SELECT id FROM bulletin WHERE state = ? ORDER BY id LIMIT 100`, []any{string(s)},
+		func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
+}
+
+func pastUntil(tx *db.Tx) ([]string, error) {
+	states := expire.from()
+	args := []any{tx.NowMS()}
+	for _, s := range states {
+		args = append(args, string(s))
+	}
+	return db.All(tx, `SELECT id FROM bulletin WHERE until_ms <= ? AND state IN (?`+strings.Repeat(", ?", len(states)-1)+`)
+		ORDER BY id LIMIT 100`, args, func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
+}
+
+func framesOf(tx *db.Tx, commune loa.Path) ([]Frame, error) {
+	return db.All(tx, `SELECT path, part, name, from_min, until_min, days FROM session_frame WHERE path = ? ORDER BY from_min`,
+		[]any{commune}, func(scan func(...any) error) (fr Frame, err error) {
+			var days string
+			err = scan(&fr.Path, &fr.Part, &fr.Name, &fr.From, &fr.Until, &days)
+			for _, d := range days {
+				fr.Days = append(fr.Days, int(d-'0'))
+			}
+			return fr, err
+		})
+}
+
+// holdStation makes everybody who changes a commune's sessions or plan wait
+// for each other, so a running order is never arranged twice at once.
+func holdStation(tx *db.Tx, commune loa.Path) error {
+	if _, err := tx.Exec(`INSERT INTO commune (path) VALUES (?) ON CONFLICT (path) DO UPDATE SET path = excluded.path`, commune); err != nil {
+		return fmt.Errorf("hold station: %w", err)
+	}
+	return nil
+}
+
+const itemQuery = `SELECT slot.id, slot.bulletin_id, bulletin.title, slot.priority, slot.position, slot.start_ms, slot.ms
+	FROM slot JOIN bulletin ON bulletin.id = slot.bulletin_id WHERE slot.cancelled_at IS NULL AND slot.commune = ? AND `
+
+func scanItem(scan func(...any) error) (it Item, err error) {
+	var priority int
+	err = scan(&it.Slot, &it.Bulletin, &it.Title, &priority, &it.Position, &it.Start, &it.MS)
+	it.Priority = priority == 1
+	return it, err
+}
+
+func itemsOf(tx *db.Tx, commune loa.Path, session string) ([]Item, error) {
+	return db.All(tx, itemQuery+`slot.session = ? ORDER BY slot.start_ms, slot.position, slot.id`, []any{commune, session}, scanItem)
+}
+
+func itemsFrom(tx *db.Tx, commune loa.Path, from int64) ([]Item, error) {
+	return db.All(tx, itemQuery+`slot.start_ms >= ? ORDER BY slot.start_ms, slot.id`, []any{commune, from}, scanItem)
+}
+
+func insertSlot(tx *db.Tx, commune loa.Path, session string, it Item) error {
+	priority := 0
+	if it.Priority {
+		priority = 1
+	}
+	_, err := tx.Exec(`INSERT INTO slot (id, bulletin_id, commune, session, priority, position, start_ms, ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		it.Slot, it.Bulletin, commune, session, priority, it.Position, it.Start, it.MS)
+	return err
+}
+
+func moveSlot(tx *db.Tx, it Item) error {
+	_, err := tx.Exec(`UPDATE slot SET start_ms = ? WHERE id = ? AND start_ms <> ?`, it.Start, it.Slot, it.Start)
+	return err
+}
+
+// slot is a planned start with what a plan needs of its bulletin.
+type slot struct {
+	ID      string
+	Commune loa.Path
+	Warrant string
+	Start   int64
+	Repeat  int
+}
+
+func scanSlot(scan func(...any) error) (s slot, err error) {
+	return s, scan(&s.ID, &s.Commune, &s.Warrant, &s.Start, &s.Repeat)
+}
+
+const slotQuery = `SELECT slot.id, slot.commune, bulletin.warrant, slot.start_ms, bulletin.repeat_count
+	FROM slot JOIN bulletin ON bulletin.id = slot.bulletin_id WHERE slot.cancelled_at IS NULL AND `
+
+// slotsOf lists the standing slots of a bulletin, by commune.
+func slotsOf(tx *db.Tx, bulletin string) ([]slot, error) {
+	return db.All(tx, slotQuery+`slot.bulletin_id = ? ORDER BY slot.commune, slot.start_ms`, []any{bulletin}, scanSlot)
+}
+
+// dueSlots lists everything a commune's plan must hold: the slots of dispatched
+// bulletins, and of the one being dispatched, between two moments.
+func dueSlots(tx *db.Tx, commune loa.Path, from, until int64, with string) ([]slot, error) {
+	return db.All(tx, slotQuery+`slot.commune = ? AND slot.start_ms >= ? AND slot.start_ms < ?
+		AND bulletin.warrant <> '' AND (bulletin.state = ? OR bulletin.id = ?) ORDER BY slot.start_ms, slot.id`,
+		[]any{commune, from, until, string(Dispatched), with}, scanSlot)
+}

@@ -1,0 +1,128 @@
+package speaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"loa"
+	"loa/db"
+	"loa/journal"
+	"loa/seal"
+	"loa/wire"
+)
+
+// BeaconEvery is how often a commune's beacon is made when nothing changes.
+const BeaconEvery = 30 * time.Second
+
+// WriteBeacon seals what is current in a commune, keeps it as the static file
+// devices pull, and returns it for the doors.
+func WriteBeacon(tx *db.Tx, keys Keys, commune loa.Path) (journal.Emit, error) {
+	if err := lockCommune(tx, commune); err != nil {
+		return journal.Emit{}, err
+	}
+	b := wire.Beacon{V: wire.Version, Kind: "beacon", Path: commune, Time: tx.NowMS(),
+		Now: []string{}, Policies: []string{}, Trust: []string{}}
+	if err := tx.Row(`SELECT plan, plan_version, beacon_number, placements, epoch FROM commune WHERE path = ?`, commune).
+		Scan(&b.Plan, &b.PlanVersion, &b.Number, &b.Placements, &b.Epoch); err != nil {
+		return journal.Emit{}, fmt.Errorf("read commune: %w", err)
+	}
+	b.Number++
+	up := commune.Up()
+	slices.Reverse(up)
+	for _, p := range up {
+		for list, q := range map[*[]string]string{
+			&b.Policies: `SELECT hash FROM policy WHERE path = ? ORDER BY hash`,
+			&b.Trust:    `SELECT hash FROM delegation WHERE path = ? ORDER BY hash`,
+		} {
+			hashes, err := db.All(tx, q, []any{p}, scanText)
+			if err != nil {
+				return journal.Emit{}, fmt.Errorf("read what %s holds: %w", p, err)
+			}
+			*list = append(*list, hashes...)
+		}
+		var mark int64
+		err := tx.Row(`SELECT seq FROM now_mark WHERE path = ?`, p).Scan(&mark)
+		if err != nil && !errors.Is(err, db.ErrNone) {
+			return journal.Emit{}, fmt.Errorf("read mark: %w", err)
+		}
+		b.Mark = max(b.Mark, mark)
+	}
+	live, err := liveNow(tx, commune)
+	if err != nil {
+		return journal.Emit{}, err
+	}
+	b.Now = append(b.Now, live...)
+	if err := b.Check(); err != nil {
+		return journal.Emit{}, err
+	}
+	payload, err := wire.Encode(b)
+	if err != nil {
+		return journal.Emit{}, err
+	}
+	sealed, err := seal.Seal(wire.BeaconType, payload, keys.Beacon)
+	if err != nil {
+		return journal.Emit{}, err
+	}
+	if _, err := tx.Exec(`UPDATE commune SET beacon = ?, beacon_number = ? WHERE path = ?`, sealed, b.Number, commune); err != nil {
+		return journal.Emit{}, fmt.Errorf("write beacon: %w", err)
+	}
+	return journal.Emit{Topic: wire.BeaconTopic(commune), Body: sealed}, nil
+}
+
+// liveNow lists the now warrants that mean the commune and still hold: those
+// whose scope lies above it or below it.
+func liveNow(tx *db.Tx, commune loa.Path) ([]string, error) {
+	up := commune.Up()
+	args := []any{tx.NowMS()}
+	for _, p := range up {
+		args = append(args, p)
+	}
+	from, to := db.PrefixRange(string(commune))
+	args = append(args, from, to)
+	live, err := db.All(tx, `SELECT DISTINCT hash FROM now_warrant WHERE until > ? AND (path IN (?`+
+		strings.Repeat(", ?", len(up)-1)+`) OR (path >= ? AND path < ?)) ORDER BY hash LIMIT 32`, args, scanText)
+	if err != nil {
+		return nil, fmt.Errorf("read now warrants: %w", err)
+	}
+	return live, nil
+}
+
+// Beacons makes the beacon of every commune that has devices: the job of one
+// process, every BeaconEvery.
+func (r *Register) Beacons(ctx context.Context) (all []journal.Emit, err error) {
+	err = r.DB.Write(ctx, func(tx *db.Tx) error {
+		all = nil
+		communes, err := db.All(tx, `SELECT path FROM commune ORDER BY path`, nil, scanText)
+		if err != nil {
+			return err
+		}
+		for _, c := range communes {
+			emit, err := WriteBeacon(tx, r.Keys, loa.Path(c))
+			if err != nil {
+				return err
+			}
+			all = append(all, emit)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make beacons: %w", err)
+	}
+	return all, nil
+}
+
+// Beacon is the current beacon of a commune.
+func (r *Register) Beacon(ctx context.Context, commune loa.Path) (b []byte, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		err := tx.Row(`SELECT beacon FROM commune WHERE path = ?`, commune).Scan(&b)
+		if errors.Is(err, db.ErrNone) || err == nil && b == nil {
+			return loa.Errorf(loa.NotFound, "unit.unknown", string(commune))
+		}
+		return err
+	})
+	return b, err
+}

@@ -1,0 +1,228 @@
+package speaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"loa"
+	"loa/db"
+	"loa/journal"
+	"loa/seal"
+	"loa/wire"
+)
+
+// Keep stores a sealed document under its hash. Keeping it twice is once.
+func Keep(tx *db.Tx, payloadType string, path loa.Path, sealed []byte) (hash string, err error) {
+	hash = loa.Hash(sealed)
+	if _, err := tx.Exec(`INSERT INTO document (hash, type, path, body, made_at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (hash) DO NOTHING`, hash, payloadType, path, sealed, tx.NowMS()); err != nil {
+		return "", fmt.Errorf("keep document: %w", err)
+	}
+	return hash, nil
+}
+
+// Document is a sealed document by its hash.
+func (r *Register) Document(ctx context.Context, hash string) (b []byte, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		b, err = DocumentTx(tx, hash)
+		return err
+	})
+	return b, err
+}
+
+// DocumentTx is Document inside a transaction.
+func DocumentTx(tx *db.Tx, hash string) (b []byte, err error) {
+	err = tx.Row(`SELECT body FROM document WHERE hash = ?`, hash).Scan(&b)
+	if errors.Is(err, db.ErrNone) {
+		return nil, loa.Errorf(loa.NotFound, "document.unknown")
+	}
+	return b, err
+}
+
+// Believe takes in the sealed delegations a ceremony made, so that devices can
+// fetch them. They are listed under each path they speak for.
+func (r *Register) Believe(ctx context.Context, delegations [][]byte) error {
+	return r.DB.Write(ctx, func(tx *db.Tx) error {
+		for _, b := range delegations {
+			o, err := seal.Open(b, seal.MaxDocument)
+			if err != nil {
+				return err
+			}
+			var d seal.Delegation
+			if err := seal.Decode(o.Payload, seal.MaxDocument, &d); err != nil {
+				return err
+			}
+			hash, err := Keep(tx, seal.DelegationType, d.Paths[0], b)
+			if err != nil {
+				return err
+			}
+			for _, p := range d.Paths {
+				if _, err := tx.Exec(`INSERT INTO delegation (hash, path) VALUES (?, ?) ON CONFLICT (hash, path) DO NOTHING`,
+					hash, p); err != nil {
+					return fmt.Errorf("keep delegation: %w", err)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// Delegations lists the sealed delegations along a path, the country's first:
+// all a device there needs to check anything addressed to it.
+func (r *Register) Delegations(ctx context.Context, path loa.Path) (all [][]byte, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		all = nil
+		for _, p := range path.Up() {
+			rows, err := db.All(tx, `SELECT document.body FROM delegation JOIN document ON document.hash = delegation.hash
+				WHERE delegation.path = ? ORDER BY document.hash`, []any{p}, func(scan func(...any) error) (b []byte, err error) {
+				return b, scan(&b)
+			})
+			if err != nil {
+				return err
+			}
+			all = append(rows, all...)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// Policies reads the policies along a path, the country's first: what the
+// effective hours and volume there follow from.
+func Policies(tx *db.Tx, path loa.Path) ([]wire.Policy, error) {
+	var all []wire.Policy
+	for _, p := range path.Up() {
+		var b []byte
+		err := tx.Row(`SELECT document.body FROM policy JOIN document ON document.hash = policy.hash
+			WHERE policy.path = ?`, p).Scan(&b)
+		if errors.Is(err, db.ErrNone) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read policy: %w", err)
+		}
+		o, err := seal.Open(b, seal.MaxDocument)
+		if err != nil {
+			return nil, err
+		}
+		policy, err := wire.ReadPolicy(o.Payload)
+		if err != nil {
+			return nil, err
+		}
+		all = append([]wire.Policy{policy}, all...)
+	}
+	return all, nil
+}
+
+// PolicyVersion is the version the next policy of a place must carry.
+func (r *Register) PolicyVersion(ctx context.Context, path loa.Path) (v int64, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		err := tx.Row(`SELECT version FROM policy WHERE path = ?`, path).Scan(&v)
+		if errors.Is(err, db.ErrNone) {
+			return nil
+		}
+		return err
+	})
+	return v + 1, err
+}
+
+// SetPolicy has the signer seal a policy with a person's approval over its
+// bytes and tells every commune it reaches.
+func (r *Register) SetPolicy(ctx context.Context, who loa.Actor, payload []byte, approval wire.Approval) (entry string, err error) {
+	p, err := wire.ReadPolicy(payload)
+	if err != nil {
+		return "", err
+	}
+	if err := who.Must(loa.RightDispatch, p.Path); err != nil {
+		return "", err
+	}
+	sealed, err := r.Signer.Seal(ctx, wire.PolicyType, payload, []wire.Approval{approval})
+	if err != nil {
+		return "", fmt.Errorf("seal policy: %w", err)
+	}
+	err = r.DB.Write(ctx, func(tx *db.Tx) error {
+		hash, err := Keep(tx, wire.PolicyType, p.Path, sealed)
+		if err != nil {
+			return err
+		}
+		n, err := tx.Exec(`INSERT INTO policy (path, version, hash) VALUES (?, ?, ?)
+			ON CONFLICT (path) DO UPDATE SET version = excluded.version, hash = excluded.hash
+			WHERE policy.version < excluded.version`, p.Path, p.Version, hash)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return loa.Errorf(loa.Conflict, "policy.old_version")
+		}
+		from, to := db.PrefixRange(string(p.Path))
+		communes, err := db.All(tx, `SELECT path FROM commune WHERE path = ? OR (path >= ? AND path < ?) ORDER BY path`,
+			[]any{p.Path, from, to}, scanText)
+		if err != nil {
+			return err
+		}
+		var emits []journal.Emit
+		for _, c := range communes {
+			emit, err := WriteBeacon(tx, r.Keys, loa.Path(c))
+			if err != nil {
+				return err
+			}
+			emits = append(emits, emit)
+		}
+		entry, err = journal.Append(tx, who, journal.Entry{Verb: "policy.set", Path: p.Path, Subject: hash, Data: p, Emits: emits})
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("set policy: %w", err)
+	}
+	return entry, nil
+}
+
+// NextNow is the number the next now warrant of an issuer must carry. The
+// transaction holds the issuer's counter until it commits.
+func NextNow(tx *db.Tx, issuer loa.Path) (seq int64, err error) {
+	err = tx.Row(`INSERT INTO now_mark (path, seq) VALUES (?, 1)
+		ON CONFLICT (path) DO UPDATE SET seq = now_mark.seq + 1 RETURNING seq`, issuer).Scan(&seq)
+	if err != nil {
+		return 0, fmt.Errorf("take now number: %w", err)
+	}
+	return seq, nil
+}
+
+// HoldNow keeps a sealed now warrant live until its end and returns what to
+// say: the warrant once on every topic its scope touches, and the beacons of
+// the communes it means for those who miss it.
+func HoldNow(tx *db.Tx, keys Keys, w wire.Warrant, sealed []byte) ([]journal.Emit, error) {
+	hash, err := Keep(tx, wire.WarrantType, w.Issuer, sealed)
+	if err != nil {
+		return nil, err
+	}
+	var emits []journal.Emit
+	said := map[string]bool{}
+	for _, s := range w.Scope {
+		if _, err := tx.Exec(`INSERT INTO now_warrant (hash, path, until) VALUES (?, ?, ?) ON CONFLICT (hash, path) DO NOTHING`,
+			hash, s.Path, w.Until); err != nil {
+			return nil, fmt.Errorf("hold now warrant: %w", err)
+		}
+		at := s.Path
+		if c := at.Commune(); c != "" {
+			at = c
+		}
+		if topic := wire.NowTopic(at); !said[topic] {
+			said[topic] = true
+			emits = append(emits, journal.Emit{Topic: topic, Body: sealed})
+		}
+	}
+	communes, err := Communes(tx, w.Scope)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range communes {
+		emit, err := WriteBeacon(tx, keys, c)
+		if err != nil {
+			return nil, err
+		}
+		emits = append(emits, emit)
+	}
+	return emits, nil
+}

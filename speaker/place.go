@@ -1,0 +1,110 @@
+package speaker
+
+import (
+	"context"
+	"fmt"
+
+	"loa"
+	"loa/db"
+	"loa/journal"
+	"loa/wire"
+)
+
+// DraftPlacement writes the placement an officer is about to confirm (or, with
+// revoke, the one that silences a box taken away) and returns its bytes: the
+// officer's passkey approves exactly these.
+func (r *Register) DraftPlacement(ctx context.Context, who loa.Actor, box string, revoke bool) (payload []byte, err error) {
+	err = r.DB.Write(ctx, func(tx *db.Tx) error {
+		if err := tx.Lock("box", box); err != nil {
+			return loa.Errorf(loa.NotFound, "box.unknown").Because(err)
+		}
+		b, err := findBox(tx, box)
+		if err != nil {
+			return err
+		}
+		if err := who.Must(loa.RightSpeakers, b.Pole.Path); err != nil {
+			return err
+		}
+		if b.State == Revoked {
+			return loa.Errorf(loa.Conflict, "box.revoked")
+		}
+		p := wire.Placement{
+			V: wire.Version, Kind: "placement", Device: b.ID, Pole: b.Pole.ID, Code: b.Pole.Code, Name: b.Pole.Name,
+			Key: b.Key, Version: b.Version + 1, Paths: append([]loa.Path{b.Pole.Path}, b.Pole.Zones...),
+			At: b.Pole.At, Cap: b.Pole.Cap, Revoked: revoke,
+		}
+		if err := p.Check(); err != nil {
+			return err
+		}
+		if payload, err = wire.Encode(p); err != nil {
+			return err
+		}
+		_, err = tx.Exec(`UPDATE box SET draft = ? WHERE id = ?`, payload, box)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("draft placement: %w", err)
+	}
+	return payload, nil
+}
+
+// Confirm has the signer seal the drafted placement with the officer's approval
+// and hands it to the box: from now on the box belongs to its pole.
+func (r *Register) Confirm(ctx context.Context, who loa.Actor, box string, approval wire.Approval) (entry string, err error) {
+	var payload []byte
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		return tx.Row(`SELECT draft FROM box WHERE id = ?`, box).Scan(&payload)
+	})
+	if err != nil || payload == nil {
+		return "", loa.Errorf(loa.NotFound, "box.no_draft").Because(err)
+	}
+	placement, err := wire.ReadPlacement(payload)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := r.Signer.Seal(ctx, wire.PlacementType, payload, []wire.Approval{approval})
+	if err != nil {
+		return "", fmt.Errorf("seal placement: %w", err)
+	}
+	err = r.DB.Write(ctx, func(tx *db.Tx) error {
+		if err := tx.Lock("box", box); err != nil {
+			return err
+		}
+		b, err := findBox(tx, box)
+		if err != nil {
+			return err
+		}
+		if err := who.Must(loa.RightSpeakers, b.Pole.Path); err != nil {
+			return err
+		}
+		if placement.Version != b.Version+1 {
+			return loa.Errorf(loa.Conflict, "box.changed_meanwhile")
+		}
+		state, verb := Placed, "speaker.placed"
+		if placement.Revoked {
+			state, verb = Revoked, "speaker.revoked"
+		}
+		if _, err := tx.Exec(`UPDATE box SET state = ?, version = ?, placement = ?, draft = NULL WHERE id = ?`,
+			state, placement.Version, sealed, box); err != nil {
+			return err
+		}
+		commune := b.Pole.Path.Commune()
+		if err := lockCommune(tx, commune); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`UPDATE commune SET placements = placements + 1 WHERE path = ?`, commune); err != nil {
+			return err
+		}
+		emit, err := WriteBeacon(tx, r.Keys, commune)
+		if err != nil {
+			return err
+		}
+		entry, err = journal.Append(tx, who, journal.Entry{
+			Verb: verb, Path: b.Pole.Path, Subject: box, Data: placement, Emits: []journal.Emit{emit}})
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("confirm placement: %w", err)
+	}
+	return entry, nil
+}

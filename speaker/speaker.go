@@ -1,0 +1,168 @@
+package speaker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"loa"
+	"loa/db"
+	"loa/journal"
+	"loa/seal"
+	"loa/unit"
+	"loa/wire"
+)
+
+// Keys are the node's own online keys. Dispatch can place what a warrant
+// allows, Beacon can delay; neither can make a sound.
+type Keys struct {
+	Dispatch seal.Key
+	Beacon   seal.Key
+}
+
+// Sealer is the signer as this package needs it.
+type Sealer interface {
+	Seal(ctx context.Context, payloadType string, payload []byte, approvals []wire.Approval) ([]byte, error)
+}
+
+// Register is the register of poles and boxes of one node.
+type Register struct {
+	DB     *db.DB
+	Keys   Keys
+	Signer Sealer
+	Root   seal.Root
+}
+
+// Pole is a place where people hear.
+type Pole struct {
+	ID    string
+	Code  string
+	Path  loa.Path // its hamlet, or its commune
+	Zones []loa.Path
+	Name  string
+	At    *wire.Point
+	Cap   int // percent
+}
+
+// States of a box.
+const (
+	Waiting = "waiting" // asked with a code, not confirmed
+	Placed  = "placed"
+	Revoked = "revoked"
+)
+
+// Box is a device.
+type Box struct {
+	ID      string
+	Pole    Pole
+	Key     string // base64 of its public key
+	Check   string // six digits both sides show
+	State   string
+	Version int64
+	Health  Health
+}
+
+// AddPole puts a pole into the register.
+func (r *Register) AddPole(ctx context.Context, who loa.Actor, p Pole) (Pole, error) {
+	err := r.DB.Write(ctx, func(tx *db.Tx) error {
+		if _, err := unit.FindTx(tx, p.Path); err != nil {
+			return err
+		}
+		if err := who.Must(loa.RightSpeakers, p.Path); err != nil {
+			return err
+		}
+		p.Name = strings.TrimSpace(p.Name)
+		if p.Name == "" || len(p.Name) > 200 {
+			return loa.Errorf(loa.Invalid, "pole.name")
+		}
+		if p.Cap < 1 || p.Cap > 100 {
+			return loa.Errorf(loa.Invalid, "pole.cap", p.Cap)
+		}
+		if p.Path.Commune() == "" {
+			return loa.Errorf(loa.Invalid, "pole.outside_commune", string(p.Path))
+		}
+		p.ID = loa.NewID(tx.Now())
+		if p.Code == "" {
+			p.Code = strings.ToUpper(p.ID[18:])
+		}
+		if err := insertPole(tx, p); err != nil {
+			if db.IsUnique(err) {
+				return loa.Errorf(loa.Conflict, "pole.code_taken", p.Code)
+			}
+			return err
+		}
+		_, err := journal.Append(tx, who, journal.Entry{Verb: "speaker.pole_added", Path: p.Path, Subject: p.ID, Data: p})
+		return err
+	})
+	if err != nil {
+		return Pole{}, fmt.Errorf("add pole: %w", err)
+	}
+	return p, nil
+}
+
+// Boxes lists the boxes at or below a place, with their poles and last beats.
+func (r *Register) Boxes(ctx context.Context, place loa.Path) (all []Box, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = boxesUnder(tx, place)
+		return err
+	})
+	return all, err
+}
+
+// Find is one box by id.
+func (r *Register) Find(ctx context.Context, id string) (b Box, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		b, err = findBox(tx, id)
+		return err
+	})
+	return b, err
+}
+
+// FindPole is one pole by its public code.
+func (r *Register) FindPole(ctx context.Context, code string) (p Pole, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		p, err = poleByCode(tx, code)
+		return err
+	})
+	return p, err
+}
+
+// Meant lists the placed boxes that a scope means: the snapshot dispatch keeps.
+func Meant(tx *db.Tx, scope []wire.Place) ([]string, error) {
+	boxes, err := placements(tx)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, p := range boxes {
+		if !p.Revoked && wire.InScope(scope, p) {
+			ids = append(ids, p.Device)
+		}
+	}
+	return ids, nil
+}
+
+// Communes lists the communes whose devices a scope can mean.
+func Communes(tx *db.Tx, scope []wire.Place) ([]loa.Path, error) {
+	boxes, err := placements(tx)
+	if err != nil {
+		return nil, err
+	}
+	var all []loa.Path
+	seen := map[loa.Path]bool{}
+	add := func(c loa.Path) {
+		if c != "" && !seen[c] {
+			seen[c] = true
+			all = append(all, c)
+		}
+	}
+	for _, s := range scope {
+		add(s.Path.Commune())
+	}
+	for _, p := range boxes {
+		if !p.Revoked && wire.InScope(scope, p) {
+			add(p.Paths[0].Commune())
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,165 @@
+package speaker
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"strings"
+
+	"loa"
+	"loa/db"
+	"loa/seal"
+	"loa/wire"
+)
+
+func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s) }
+
+func insertPole(tx *db.Tx, p Pole) error {
+	var lat, lon any
+	if p.At != nil {
+		lat, lon = p.At.Lat, p.At.Lon
+	}
+	zones := make([]string, len(p.Zones))
+	for i, z := range p.Zones {
+		zones[i] = string(z)
+	}
+	_, err := tx.Exec(`INSERT INTO pole (id, code, path, name, zones, lat, lon, cap, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		p.ID, p.Code, p.Path, p.Name, strings.Join(zones, "\n"), lat, lon, p.Cap, tx.NowMS())
+	return err
+}
+
+const poleColumns = `pole.id, pole.code, pole.path, pole.name, pole.zones, pole.lat, pole.lon, pole.cap`
+
+func (p *Pole) fields(zones *string, lat, lon **int64) []any {
+	return []any{&p.ID, &p.Code, &p.Path, &p.Name, zones, lat, lon, &p.Cap}
+}
+
+func (p *Pole) finish(zones string, lat, lon *int64) {
+	for z := range strings.Lines(zones) {
+		p.Zones = append(p.Zones, loa.Path(strings.TrimSpace(z)))
+	}
+	if lat != nil && lon != nil {
+		p.At = &wire.Point{Lat: *lat, Lon: *lon}
+	}
+}
+
+func onePole(tx *db.Tx, where string, arg any) (p Pole, err error) {
+	var zones string
+	var lat, lon *int64
+	err = tx.Row(`SELECT `+poleColumns+` FROM pole WHERE removed_at IS NULL AND `+where, arg).Scan(p.fields(&zones, &lat, &lon)...)
+	if errors.Is(err, db.ErrNone) {
+		return p, loa.Errorf(loa.NotFound, "pole.unknown")
+	}
+	p.finish(zones, lat, lon)
+	return p, err
+}
+
+func findPole(tx *db.Tx, id string) (Pole, error) { return onePole(tx, `id = ?`, id) }
+
+func poleByCode(tx *db.Tx, code string) (Pole, error) { return onePole(tx, `code = ?`, code) }
+
+func insertBox(tx *db.Tx, b Box) error {
+	_, err := tx.Exec(`INSERT INTO box (id, pole_id, path, public_key, state, version, made_at) VALUES (?, ?, ?, ?, ?, 0, ?)`,
+		b.ID, b.Pole.ID, b.Pole.Path.Commune(), b.Key, b.State, tx.NowMS())
+	return err
+}
+
+const boxQuery = `SELECT box.id, box.public_key, box.state, box.version,
+	COALESCE(health.at, 0), COALESCE(health.state, ''), COALESCE(health.slot, ''), COALESCE(health.warrant, ''),
+	COALESCE(health.why, ''), COALESCE(health.volume, 0), COALESCE(health.disk_free, 0), COALESCE(health.offset_us, 0),
+	COALESCE(health.clock, ''), COALESCE(health.plan, 0), COALESCE(health.version, ''), COALESCE(health.uptime, 0), ` + poleColumns + `
+	FROM box JOIN pole ON pole.id = box.pole_id LEFT JOIN health ON health.box_id = box.id WHERE `
+
+func scanBox(scan func(...any) error) (b Box, err error) {
+	var zones string
+	var lat, lon *int64
+	h := &b.Health
+	err = scan(append([]any{&b.ID, &b.Key, &b.State, &b.Version,
+		&h.At, &h.State, &h.Slot, &h.Warrant, &h.Why, &h.Volume, &h.DiskFree, &h.OffsetUS, &h.Clock, &h.Plan, &h.Version, &h.Uptime},
+		b.Pole.fields(&zones, &lat, &lon)...)...)
+	if err != nil {
+		return b, err
+	}
+	b.Pole.finish(zones, lat, lon)
+	pub, err := seal.DecodePublic(b.Key)
+	if err != nil {
+		return b, err
+	}
+	b.Check = CheckDigits(pub)
+	return b, nil
+}
+
+func findBox(tx *db.Tx, id string) (Box, error) {
+	b, err := scanBox(tx.Row(boxQuery+`box.id = ?`, id).Scan)
+	if errors.Is(err, db.ErrNone) {
+		return b, loa.Errorf(loa.NotFound, "box.unknown")
+	}
+	return b, err
+}
+
+func boxesUnder(tx *db.Tx, place loa.Path) ([]Box, error) {
+	from, to := db.PrefixRange(string(place))
+	return db.All(tx, boxQuery+`(pole.path = ? OR (pole.path >= ? AND pole.path < ?)) ORDER BY pole.path, pole.name, box.id`,
+		[]any{place, from, to}, scanBox)
+}
+
+// KeyOf is the public key of a box, for its receipts. A box that was taken away
+// keeps its key: what it played before is still evidence.
+func KeyOf(tx *db.Tx, box string) (ed25519.PublicKey, error) {
+	var key string
+	err := tx.Row(`SELECT public_key FROM box WHERE id = ?`, box).Scan(&key)
+	if errors.Is(err, db.ErrNone) {
+		return nil, loa.Errorf(loa.NotFound, "box.unknown")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return seal.DecodePublic(key)
+}
+
+// Revocations lists the placement versions below which a sign-in is refused:
+// every box with its current version, and a version above any for those taken
+// away. The door keeps it in memory.
+func Revocations(tx *db.Tx) (map[string]int64, error) {
+	floors := map[string]int64{}
+	_, err := db.All(tx, `SELECT id, version, state FROM box`, nil, func(scan func(...any) error) (struct{}, error) {
+		var id, state string
+		var version int64
+		err := scan(&id, &version, &state)
+		if state == Revoked {
+			version = 1 << 52
+		}
+		floors[id] = version
+		return struct{}{}, err
+	})
+	return floors, err
+}
+
+// placements reads the placement of every placed box of the node.
+func placements(tx *db.Tx) ([]wire.Placement, error) {
+	return db.All(tx, `SELECT placement FROM box WHERE state = ? ORDER BY id`, []any{Placed},
+		func(scan func(...any) error) (p wire.Placement, err error) {
+			var b []byte
+			if err := scan(&b); err != nil {
+				return p, err
+			}
+			o, err := seal.Open(b, seal.MaxDocument)
+			if err != nil {
+				return p, err
+			}
+			return wire.ReadPlacement(o.Payload)
+		})
+}
+
+// lockCommune holds the commune's heads until the transaction ends, making the
+// row the first time.
+func lockCommune(tx *db.Tx, commune loa.Path) error {
+	if commune.Commune() != commune || commune == "" {
+		return loa.Errorf(loa.Invalid, "unit.not_commune", string(commune))
+	}
+	// An update that changes nothing takes the row's lock on PostgreSQL.
+	if _, err := tx.Exec(`INSERT INTO commune (path) VALUES (?) ON CONFLICT (path) DO UPDATE SET path = excluded.path`, commune); err != nil {
+		return fmt.Errorf("hold commune: %w", err)
+	}
+	return nil
+}
