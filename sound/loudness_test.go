@@ -1,0 +1,68 @@
+package sound
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const summary = `[Parsed_ebur128_0 @ 0x55] Summary:
+
+  Integrated loudness:
+    I:         -18.7 LUFS
+    Threshold: -28.8 LUFS
+
+  Loudness range:
+    LRA:         1.2 LU
+    Threshold: -38.8 LUFS
+    LRA low:   -19.4 LUFS
+    LRA high:  -18.1 LUFS
+
+  True peak:
+    Peak:       -0.4 dBFS
+`
+
+func TestReadLoudness(t *testing.T) {
+	good := Loudness{IntegratedLUFS: -18.7, TruePeakDB: -0.4, Range: 1.2}
+	tests := []struct {
+		name, log string
+		want      Loudness
+		err       string
+	}{
+		{"a summary", summary, good, ""},
+		{"a title that looks like one", "title : Summary:\n I: 0.0 LUFS\n" + summary, good, ""},
+		{"digital silence", strings.Replace(summary, "-0.4", "-inf", 1), Loudness{-18.7, math.Inf(-1), 1.2}, ""},
+		{"nothing", "", Loudness{}, "no summary"},
+		{"cut off", summary[:strings.Index(summary, "True peak")], Loudness{}, "lacks 1 of 3"},
+		{"not a number", strings.Replace(summary, "-18.7", "nan", 1), Loudness{}, `"I:         nan LUFS"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := readLoudness(tt.log)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+				t.Errorf("error = %v, want %q", err, tt.err)
+			}
+		})
+	}
+}
+
+func TestTail(t *testing.T) {
+	var all bytes.Buffer
+	var end tail
+	for i := range 100 {
+		p := bytes.Repeat([]byte{byte(i)}, 1<<(i%18))
+		all.Write(p)
+		if n, err := end.Write(p); n != len(p) || err != nil {
+			t.Fatalf("Write of %d = %d, %v", len(p), n, err)
+		}
+		if want := all.Bytes()[max(0, all.Len()-tailBytes):]; !bytes.Equal(end.b, want) {
+			t.Fatalf("after %d bytes it holds other than the last %d", all.Len(), tailBytes)
+		}
+	}
+}

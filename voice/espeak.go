@@ -1,0 +1,36 @@
+package voice
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Espeak is espeak-ng, the engine that is always there: three Vietnamese
+// accents, offline, a minute of speech in a few milliseconds. It sounds like a
+// machine, so the page says so. It runs as a process of its own (GPL-3).
+type Espeak struct {
+	Path    string        // the program; "" finds espeak-ng in PATH
+	Timeout time.Duration // for one text; 0 is two minutes
+}
+
+// Name is "espeak-ng".
+func (Espeak) Name() string { return "espeak-ng" }
+
+// Say speaks text: 16-bit mono at 22,050 Hz.
+func (e Espeak) Say(ctx context.Context, text string, v Voice) ([]byte, error) {
+	v, err := v.checked()
+	if err != nil {
+		return nil, err
+	}
+	path := e.Path
+	if path == "" {
+		path = "espeak-ng"
+	}
+	name := map[string]string{"north": "vi", "central": "vi-vn-x-central", "south": "vi-vn-x-south"}[v.Accent]
+	args := []string{"-v", name, "-s", strconv.Itoa(v.WordsPerMinute), "-b", "1", "--stdin", "--stdout"}
+	// "[[" would make espeak-ng read what follows as phonemes.
+	text = strings.ReplaceAll(text, "[[", "[ [")
+	return run(ctx, e.Timeout, e.Name(), path, args, text)
+}
