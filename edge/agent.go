@@ -1,0 +1,290 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"loa"
+	"loa/seal"
+	"loa/wire"
+)
+
+// Config is what one agent is told. Zero durations take the defaults named.
+type Config struct {
+	Server       string        // base URL of the node, "https://loa.example.vn"
+	Dir          string        // everything the agent keeps
+	Code         string        // enrolment code, "ABCD2345." and 16 characters of the root's fingerprint; needed once
+	Output       Output        // where sound goes; never nil
+	Clock        loa.Clock     // the machine's clock; nil for the real one
+	Log          *slog.Logger  // nil for none
+	ReceiptDelay time.Duration // receipts go within a random part of this; 120 s
+	BeatEvery    time.Duration // 60 s
+	BeaconStale  time.Duration // without a pushed beacon for this long, pull; 45 s
+	PullEvery    time.Duration // and then this often, a quarter more or less; 60 s
+	Volume       int           // percent the box is set to; 100
+	Version      string        // of the program, said in beats
+	HTTP         *http.Client  // nil for a plain one; calls carry their own timeouts
+}
+
+func (c Config) filled() (Config, error) {
+	if c.Output == nil {
+		return c, loa.Errorf(loa.Invalid, "output.unknown", "")
+	}
+	if c.Clock == nil {
+		c.Clock = loa.WallClock{}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.HTTP == nil {
+		c.HTTP = &http.Client{}
+	}
+	for _, d := range []struct {
+		of    *time.Duration
+		usual time.Duration
+	}{
+		{&c.ReceiptDelay, 120 * time.Second}, {&c.BeatEvery, time.Minute},
+		{&c.BeaconStale, 45 * time.Second}, {&c.PullEvery, time.Minute},
+	} {
+		if *d.of <= 0 {
+			*d.of = d.usual
+		}
+	}
+	if c.Volume <= 0 || c.Volume > 100 {
+		c.Volume = 100
+	}
+	return c, nil
+}
+
+// agent is one running speaker. Its loops share only keep, clock and channels.
+type agent struct {
+	cfg      Config
+	log      *slog.Logger
+	clock    *clock
+	client   client
+	keep     *keep
+	receipts *receipts
+	player   *player
+	key      seal.Key
+	device   string
+	root     seal.Root
+	began    time.Time
+
+	trust  atomic.Pointer[seal.Trust]
+	sounds sync.WaitGroup // now warrants on their way to the player
+	known  sync.Map       // hashes of now warrants that need nothing more in this run
+
+	wake   chan struct{}  // the plan, the clock or what is on disk changed
+	want   chan struct{}  // something named is not on disk
+	pull   chan struct{}  // look at the beacon now
+	pushed chan []byte    // beacons that came by MQTT
+	nows   chan []byte    // now warrants, pushed or fetched
+	say    chan wire.Beat // what changed, for whoever listens
+}
+
+// Run is the agent until ctx ends. An agent that is not enrolled enrols first
+// and waits for an officer. It returns an error only for what a person must
+// mend: a wrong code, a foreign root, a folder it cannot use.
+func Run(ctx context.Context, cfg Config) error {
+	cfg, err := cfg.filled()
+	if err != nil {
+		return err
+	}
+	a, err := open(cfg, thisMachine())
+	if err != nil {
+		return err
+	}
+	defer a.receipts.close()
+	if err := a.enrol(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	if err := a.settle(); err != nil {
+		return err
+	}
+	return together(ctx, a.play, a.hearPlayer, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell)
+}
+
+func open(cfg Config, box machine) (*agent, error) {
+	k, err := openKeep(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	r, err := openReceipts(k)
+	if err != nil {
+		return nil, err
+	}
+	c := newClock(cfg.Clock, box, k.now().Clock)
+	return &agent{
+		cfg: cfg, log: cfg.Log, keep: k, receipts: r, clock: c, began: cfg.Clock.Now(),
+		client: client{base: cfg.Server, http: cfg.HTTP},
+		player: newPlayer(cfg.Output, c),
+		wake:   make(chan struct{}, 1), want: make(chan struct{}, 1), pull: make(chan struct{}, 1),
+		pushed: make(chan []byte, 16), nows: make(chan []byte, 64), say: make(chan wire.Beat, 64),
+	}, nil
+}
+
+// settle goes on where the last run ended: what was sounding then is written
+// down as broken off, and an emergency that was not finished starts again.
+func (a *agent) settle() error {
+	st := a.keep.now()
+	t, err := a.rebuild(st.Trust, st.Epoch)
+	if err != nil {
+		a.log.Warn("trust on disk not usable", "error", err) // nothing sounds until a beacon brings another
+		t, err = seal.NewTrust(a.root, nil, st.Epoch)
+		if err != nil {
+			return err
+		}
+	}
+	a.trust.Store(t)
+	for _, l := range st.Sounding {
+		if a.receipts.has(l.Slot, l.Warrant, l.Planned) {
+			continue
+		}
+		l.Result, l.Why = wire.Partly, "agent.restarted"
+		if err := a.receipts.add(l); err != nil {
+			a.log.Error("receipt not written", "error", err)
+		}
+	}
+	if len(st.Sounding) > 0 {
+		if err := a.keep.update(func(s *state) { s.Sounding = map[string]wire.Line{} }); err != nil {
+			a.log.Error("state not written", "error", err)
+		}
+	}
+	for hash := range st.Pending {
+		if b, ok := a.keep.doc(hash); ok {
+			select {
+			case a.nows <- b:
+			default: // the beacon names it again
+			}
+		}
+	}
+	return nil
+}
+
+// together runs the loops until ctx ends or one fails, and waits for all. A
+// panic in one is an error that ends them: the system restarts the program.
+func together(ctx context.Context, loops ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, len(loops))
+	for _, loop := range loops {
+		go func() {
+			defer cancel()
+			failed <- guarded(ctx, loop)
+		}()
+	}
+	var first error
+	for range loops {
+		if err := <-failed; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func guarded(ctx context.Context, loop func(context.Context) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return loop(ctx)
+}
+
+// rest waits d and reports whether the agent is still to run.
+func (a *agent) rest(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-a.cfg.Clock.After(d):
+		return true
+	}
+}
+
+// upTo is a random part of d.
+func upTo(d time.Duration) time.Duration { return time.Duration(rand.Int64N(int64(d) + 1)) }
+
+// backOff is full jitter: a random part of a span that doubles from one second,
+// so that speakers which lost the node together do not return together.
+func backOff(fails int, most time.Duration) time.Duration {
+	return upTo(min(most, time.Second<<min(fails-1, 12)))
+}
+
+// nudge puts a token into a channel of one unless one waits already.
+func nudge(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// holdings is what the documents on disk say now, each seal checked again.
+type holdings struct {
+	placement wire.Placement
+	policies  []wire.Policy
+	plan      wire.Plan
+	why       string // why nothing but an emergency may sound, "" if the policies are whole
+}
+
+func (a *agent) holdings() (holdings, error) {
+	st, t, now := a.keep.now(), a.trust.Load(), a.clock.millis()
+	var h holdings
+	b, ok := a.keep.doc(st.Placement)
+	if !ok {
+		return h, loa.Errorf(loa.Unavailable, "placement.missing")
+	}
+	var err error
+	if h.placement, err = wire.OpenPlacement(t, b, now); err != nil {
+		return h, err
+	}
+	for _, hash := range st.Beacon.Policies {
+		b, ok := a.keep.doc(hash)
+		if !ok {
+			h.why = "policy.missing"
+			continue
+		}
+		p, err := wire.OpenPolicy(t, b, now)
+		switch {
+		case err != nil:
+			h.why = loa.KeyOf(err)
+		case p.Version < st.Policy[p.Path]:
+			h.why = "policy.old"
+		default:
+			h.policies = append(h.policies, p)
+		}
+	}
+	if st.Plan == "" {
+		return h, nil
+	}
+	if b, ok = a.keep.doc(st.Plan); !ok {
+		return h, loa.Errorf(loa.Unavailable, "plan.missing")
+	}
+	h.plan, err = wire.OpenPlan(t, b, now)
+	return h, err
+}
+
+// rebuild makes a chain from delegations on disk.
+func (a *agent) rebuild(hashes []string, epoch int64) (*seal.Trust, error) {
+	var all [][]byte
+	for _, h := range hashes {
+		b, ok := a.keep.doc(h)
+		if !ok {
+			return nil, loa.Errorf(loa.Unavailable, "trust.missing")
+		}
+		all = append(all, b)
+	}
+	return seal.NewTrust(a.root, all, epoch)
+}
+
+// expected reports whether an error is the world's (no network, no room) and
+// not a refusal.
+func expected(err error) bool {
+	return loa.CodeOf(err) == loa.Unavailable || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,48 @@
+package edge
+
+// Stage 6f of 7: beat. Before: something changed, or a minute passed. After:
+// one short message on the open connection; evidence of nothing.
+
+import (
+	"context"
+	"time"
+
+	"loa/wire"
+)
+
+// state says at once what changed. Without a connection nobody hears it: the
+// receipt follows anyway.
+func (a *agent) state(state, slot, warrant, why string) {
+	if len(why) > 64 {
+		why = why[:64]
+	}
+	select {
+	case a.say <- a.whole(wire.Beat{State: state, Slot: slot, Warrant: warrant, Why: why}):
+	default: // sixty changes wait already
+	}
+}
+
+// whole fills in how the box is.
+func (a *agent) whole(b wire.Beat) wire.Beat {
+	b.V, b.Kind, b.Device, b.At = wire.Version, "beat", a.device, a.clock.millis()
+	b.Volume, b.DiskFree, b.OffsetUS, b.Clock = a.cfg.Volume, a.keep.free(), a.clock.offset(), a.clock.state()
+	b.Plan, b.Version = a.keep.now().PlanVersion, a.cfg.Version
+	b.Uptime = int64(a.cfg.Clock.Now().Sub(a.began) / time.Second)
+	return b
+}
+
+// beat says how the box is once a BeatEvery, and tries again what the disk
+// would not take.
+func (a *agent) beat(ctx context.Context) error {
+	for a.rest(ctx, a.cfg.BeatEvery) {
+		if err := a.receipts.flush(); err != nil {
+			a.log.Error("receipt not written", "error", err)
+		}
+		why := ""
+		if a.keep.free() < reserveBytes {
+			why = "disk.full"
+		}
+		a.state("idle", "", "", why)
+	}
+	return nil
+}

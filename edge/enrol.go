@@ -1,0 +1,212 @@
+package edge
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"loa"
+	"loa/seal"
+	"loa/wire"
+)
+
+// pin is what enrolment binds for good: which box this is and whose.
+type pin struct {
+	Device string    `json:"device"`
+	Root   seal.Root `json:"root"`
+}
+
+// CheckDigits are the six digits both the box and the officer's page show: the
+// first four bytes of SHA-256 of the public key as a number, modulo a million.
+// The officer compares them, so that nobody enrols a box of his own with a code
+// he overheard.
+func CheckDigits(pub ed25519.PublicKey) string {
+	h := sha256.Sum256(pub)
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(h[:4])%1_000_000)
+}
+
+// enrol loads key, pin and first placement, or gets them.
+func (a *agent) enrol(ctx context.Context) error {
+	if err := a.loadKey(); err != nil {
+		return err
+	}
+	if err := a.loadPin(ctx); err != nil || a.device == "" {
+		return err
+	}
+	for fails := 0; a.keep.now().Placement == ""; {
+		err := a.firstPlacement(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errUnconfirmed):
+			fails = 0
+			a.log.Info("waiting for an officer to confirm", "device", a.device, "check", CheckDigits(a.key.Public))
+			if !a.rest(ctx, time.Second+upTo(4*time.Second)) {
+				return nil
+			}
+		default:
+			fails++
+			a.log.Warn("placement not received", "error", err)
+			if !a.rest(ctx, backOff(fails, 5*time.Minute)) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+var errUnconfirmed = errors.New("enrolment not confirmed yet")
+
+// loadKey reads the box's own key or makes it. It never leaves the box.
+func (a *agent) loadKey() error {
+	b, err := os.ReadFile(filepath.Join(a.cfg.Dir, "key"))
+	if errors.Is(err, os.ErrNotExist) {
+		if a.key, err = seal.NewKey(); err != nil {
+			return err
+		}
+		return a.keep.write("key", a.key.Seed())
+	}
+	if err != nil {
+		return fmt.Errorf("read key: %w", err)
+	}
+	a.key, err = seal.KeyFromSeed(b)
+	return err
+}
+
+func (a *agent) loadPin(ctx context.Context) error {
+	b, err := os.ReadFile(filepath.Join(a.cfg.Dir, "root.json"))
+	if err == nil {
+		var p pin
+		if err := json.Unmarshal(b, &p); err != nil {
+			return fmt.Errorf("read root: %w", err)
+		}
+		a.device, a.root = p.Device, p.Root
+		return nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("read root: %w", err)
+	}
+	code, print, ok := strings.Cut(strings.TrimSpace(a.cfg.Code), ".")
+	code = strings.ToUpper(code) // as the node reads it
+	if !ok || code == "" || len(print) != 16 {
+		return loa.Errorf(loa.Invalid, "enrol.code_malformed")
+	}
+	for fails := 1; ; fails++ {
+		p, err := a.introduce(ctx, code)
+		if err == nil {
+			if !strings.HasPrefix(p.Root.Fingerprint(), print) {
+				return loa.Errorf(loa.Forbidden, "enrol.foreign_root")
+			}
+			if b, err = json.Marshal(p); err != nil {
+				return fmt.Errorf("write root: %w", err)
+			}
+			a.device, a.root = p.Device, p.Root
+			return a.keep.write("root.json", b)
+		}
+		if !expected(err) {
+			return err
+		}
+		a.log.Warn("not enrolled yet", "error", err)
+		if !a.rest(ctx, backOff(fails, 5*time.Minute)) {
+			return nil
+		}
+	}
+}
+
+// introduce shows the node the code and the key.
+func (a *agent) introduce(ctx context.Context, code string) (pin, error) {
+	pub := seal.EncodePublic(a.key.Public)
+	private := ed25519.NewKeyFromSeed(a.key.Seed())
+	body, err := json.Marshal(map[string]string{
+		"code": code, "key": pub,
+		"sig": base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte("loa enrol v0\n"+code+"\n"+pub))),
+	})
+	if err != nil {
+		return pin{}, fmt.Errorf("enrol: %w", err)
+	}
+	var answer struct {
+		pin
+		Check string `json:"check"`
+	}
+	if err := a.client.post(ctx, "/device/v1/enrol", body, &answer); err != nil {
+		return pin{}, err
+	}
+	if !loa.IsID(answer.Device) || answer.Check != CheckDigits(a.key.Public) {
+		return pin{}, loa.Errorf(loa.Invalid, "enrol.wrong_answer")
+	}
+	return answer.pin, nil
+}
+
+// firstPlacement asks whether an officer has confirmed, and if so believes the
+// placement only through the pinned root.
+func (a *agent) firstPlacement(ctx context.Context) error {
+	b, err := a.client.get(ctx, "/device/v1/enrol/"+a.device, "")
+	if err != nil {
+		return err
+	}
+	if len(b) == 0 {
+		return errUnconfirmed
+	}
+	o, err := seal.Open(b, seal.MaxDocument)
+	if err != nil {
+		return err
+	}
+	p, err := wire.ReadPlacement(o.Payload)
+	if err != nil {
+		return err
+	}
+	commune := p.Paths[0].Commune()
+	delegations, err := a.client.trust(ctx, commune)
+	if err != nil {
+		return err
+	}
+	t, err := seal.NewTrust(a.root, delegations, 0)
+	if err != nil {
+		return err
+	}
+	at, err := a.client.timed(ctx, t, commune, a.clock)
+	if err != nil {
+		return err
+	}
+	if p, err = a.openPlacement(t, b); err != nil {
+		return err
+	}
+	var hashes []string
+	for _, d := range delegations {
+		if err := a.keep.putDoc(d); err != nil {
+			return err
+		}
+		hashes = append(hashes, loa.Hash(d))
+	}
+	if err := a.keep.putDoc(b); err != nil {
+		return err
+	}
+	return a.keep.update(func(s *state) {
+		s.Since, s.Clock, s.Trust = a.clock.millis(), at, hashes
+		s.Placement, s.Version = loa.Hash(b), p.Version
+	})
+}
+
+// openPlacement verifies a placement and that it is this box's own.
+func (a *agent) openPlacement(t *seal.Trust, b []byte) (wire.Placement, error) {
+	p, err := wire.OpenPlacement(t, b, a.clock.millis())
+	if err != nil {
+		return p, err
+	}
+	if p.Device != a.device || p.Key != seal.EncodePublic(a.key.Public) {
+		return p, loa.Errorf(loa.Forbidden, "placement.not_mine")
+	}
+	if p.Version < a.keep.now().Version {
+		return p, loa.Errorf(loa.Conflict, "placement.old", p.Version)
+	}
+	return p, nil
+}

@@ -1,0 +1,485 @@
+package edge
+
+// Stage 6b of 7: keep. Before: bytes whose hash was named by somebody. After:
+// the same bytes on disk under that hash, or no trace of them.
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"loa"
+	"loa/wire"
+)
+
+const (
+	reserveBytes = 128 << 10 // set aside so that a full disk still takes state and receipts
+	maxMedia     = 512 << 20 // bytes of sounds kept, needed ones apart
+	maxLive      = 256       // now numbers remembered per issuer above the floor
+	maxKept      = 4096      // entries of slots, counts and stops
+	keepDone     = 7 * 24 * 60 * 60 * 1000
+)
+
+// state is everything the agent must not forget, one file, replaced whole.
+type state struct {
+	Since  int64   `json:"since"` // UTC ms: nothing before it was ours to play
+	Clock  anchor  `json:"clock"`
+	Beacon beacons `json:"beacon"`
+
+	Placement   string             `json:"placement"` // hash
+	Version     int64              `json:"version"`   // of the placement
+	Plan        string             `json:"plan"`      // hash
+	PlanVersion int64              `json:"plan_version"`
+	Policy      map[loa.Path]int64 `json:"policy"` // highest version seen
+	Trust       []string           `json:"trust"`
+	Epoch       int64              `json:"epoch"`
+
+	Done     map[string]int64     `json:"done"`     // slot id → its start
+	Counts   map[string]count     `json:"counts"`   // warrant hash → plays
+	Now      map[loa.Path]ratchet `json:"now"`      // issuer → numbers seen
+	Stops    map[string][]halt    `json:"stops"`    // warrant hash → who stopped it
+	Pending  map[string]int       `json:"pending"`  // now warrants not finished → attempts
+	Sounding map[string]wire.Line `json:"sounding"` // slot id or warrant hash → the line if power fails
+}
+
+// beacons is what the last accepted beacon named.
+type beacons struct {
+	Number     int64    `json:"number"`
+	Plan       string   `json:"plan"`
+	PlanV      int64    `json:"plan_v"`
+	Now        []string `json:"now"`
+	Policies   []string `json:"policies"`
+	Placements int64    `json:"placements"`
+	Placed     int64    `json:"placed"` // value of Placements the placement held answers to
+}
+
+type count struct {
+	Day   string `json:"day"` // local date
+	Today int    `json:"today"`
+	All   int    `json:"all"`
+	Until int64  `json:"until"`
+}
+
+type halt struct {
+	Issuer loa.Path   `json:"issuer"`
+	Class  wire.Class `json:"class"`
+	At     int64      `json:"at"`
+}
+
+// ratchet holds the sequence numbers of an issuer's now warrants: nothing at or
+// below Floor is new; above it Live says which bytes used a number.
+type ratchet struct {
+	Floor int64            `json:"floor"`
+	Live  map[int64]string `json:"live"` // number → hash
+}
+
+// seen says what a number is: "" for new, or why it is not to be acted upon;
+// same is true for the very bytes that used it before.
+func (r ratchet) seen(seq int64, hash string) (why string, same bool) {
+	if h, ok := r.Live[seq]; ok {
+		return "now.number_reused", h == hash
+	}
+	if seq <= r.Floor {
+		return "now.replayed", false
+	}
+	return "", false
+}
+
+// with is the ratchet after a number was used. The oldest numbers fall below
+// the floor when there are too many.
+func (r ratchet) with(seq int64, hash string) ratchet {
+	live := maps.Clone(r.Live)
+	if live == nil {
+		live = map[int64]string{}
+	}
+	live[seq] = hash
+	for len(live) > maxLive {
+		low := slices.Min(slices.Collect(maps.Keys(live)))
+		delete(live, low)
+		r.Floor = max(r.Floor, low)
+	}
+	return ratchet{Floor: r.Floor, Live: live}
+}
+
+// stopped reports whether a stop holds for w: from its own issuer or one above,
+// and an emergency only by a stop of that class.
+func (s *state) stopped(hash string, w wire.Warrant) bool {
+	return slices.ContainsFunc(s.Stops[hash], func(h halt) bool {
+		return h.Issuer.Covers(w.Issuer) && (w.Class != wire.Emergency || h.Class == wire.Emergency)
+	})
+}
+
+// prune forgets what can no longer matter at now.
+func (s *state) prune(now int64) {
+	maps.DeleteFunc(s.Done, func(_ string, start int64) bool { return start < now-keepDone })
+	maps.DeleteFunc(s.Counts, func(_ string, c count) bool { return c.Until < now-keepDone })
+	for len(s.Stops) > maxKept {
+		oldest, at := "", int64(0)
+		for h, list := range s.Stops {
+			first := int64(0)
+			if len(list) > 0 {
+				first = list[0].At
+			}
+			if oldest == "" || first < at {
+				oldest, at = h, first
+			}
+		}
+		delete(s.Stops, oldest)
+	}
+}
+
+func emptyState() *state {
+	return &state{
+		Policy: map[loa.Path]int64{}, Done: map[string]int64{}, Counts: map[string]count{},
+		Now: map[loa.Path]ratchet{}, Stops: map[string][]halt{}, Pending: map[string]int{},
+		Sounding: map[string]wire.Line{},
+	}
+}
+
+// encodeState writes the SHA-256 of the JSON, a line feed, the JSON.
+func encodeState(s *state) ([]byte, error) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("encode state: %w", err)
+	}
+	return append([]byte(loa.Hash(b)+"\n"), b...), nil
+}
+
+// decodeState reads what encodeState wrote and nothing else.
+func decodeState(b []byte) (*state, error) {
+	sum, body, _ := bytes.Cut(b, []byte("\n"))
+	if string(sum) != loa.Hash(body) {
+		return nil, loa.Errorf(loa.Internal, "state.damaged")
+	}
+	s := emptyState()
+	if err := json.Unmarshal(body, s); err != nil {
+		return nil, loa.Errorf(loa.Internal, "state.damaged").Because(err)
+	}
+	if s.Policy == nil || s.Done == nil || s.Counts == nil || s.Now == nil || s.Stops == nil || s.Pending == nil || s.Sounding == nil {
+		return nil, loa.Errorf(loa.Internal, "state.damaged") // null where a list belongs
+	}
+	return s, nil
+}
+
+// keep is the agent's disk. Every write is whole: a temporary file, fsync,
+// rename, fsync of the folder.
+type keep struct {
+	dir string
+	mu  sync.Mutex
+	st  *state // never changed in place
+	ram map[string][]byte
+	bad map[string]bool // sounds that came or lay damaged
+}
+
+// openKeep opens or makes a folder. A damaged state is set aside and an empty
+// one taken: then nothing sounds until a fresh beacon was heard.
+func openKeep(dir string) (*keep, error) {
+	k := &keep{dir: dir, st: emptyState(), ram: map[string][]byte{}, bad: map[string]bool{}}
+	for _, d := range []string{"", "docs", "media"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			return nil, fmt.Errorf("open folder: %w", err)
+		}
+	}
+	for _, pattern := range []string{"*.tmp", "docs/*.tmp", "media/*.tmp"} {
+		left, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return nil, fmt.Errorf("open folder: %w", err)
+		}
+		for _, f := range left {
+			if err := os.Remove(f); err != nil {
+				return nil, fmt.Errorf("remove half a file: %w", err)
+			}
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "state"))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return k, nil
+	case err != nil:
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	s, err := decodeState(b)
+	if err != nil {
+		if err := os.Rename(filepath.Join(dir, "state"), filepath.Join(dir, "state.damaged")); err != nil {
+			return nil, fmt.Errorf("set damaged state aside: %w", err)
+		}
+		return k, nil
+	}
+	k.st = s
+	return k, nil
+}
+
+// now is the state; it is only to be read.
+func (k *keep) now() *state {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.st
+}
+
+// update changes the state and returns once the change is on disk. If it cannot
+// be written the change is not made.
+func (k *keep) update(change func(*state)) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b, err := encodeState(k.st)
+	if err != nil {
+		return err
+	}
+	next, err := decodeState(b)
+	if err != nil {
+		return err
+	}
+	change(next)
+	if b, err = encodeState(next); err != nil {
+		return err
+	}
+	if err := k.small(func() error { return k.write("state", b) }); err != nil {
+		return err
+	}
+	k.st = next
+	return nil
+}
+
+// remember changes the state in memory only: for an emergency on a full disk.
+// The next update that succeeds writes it down.
+func (k *keep) remember(change func(*state)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b, err := encodeState(k.st)
+	if err != nil {
+		return
+	}
+	next, err := decodeState(b)
+	if err != nil {
+		return
+	}
+	change(next)
+	k.st = next
+}
+
+// small runs a write that must succeed on a full disk: the reserve is given up
+// for it. restore takes it back when there is room.
+func (k *keep) small(write func() error) error {
+	err := write()
+	if loa.KeyOf(err) != "disk.full" {
+		return err
+	}
+	if os.Remove(filepath.Join(k.dir, "reserve")) != nil {
+		return err // it was given up before
+	}
+	return write()
+}
+
+func (k *keep) restore() error {
+	name := filepath.Join(k.dir, "reserve")
+	if _, err := os.Stat(name); err == nil {
+		return nil
+	}
+	return k.write("reserve", bytes.Repeat([]byte("loa "), reserveBytes/4))
+}
+
+func (k *keep) write(name string, b []byte) error {
+	return k.writeFrom(name, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+func (k *keep) writeFrom(name string, fill func(io.Writer) error) (err error) {
+	full := filepath.Join(k.dir, name)
+	tmp, err := os.CreateTemp(filepath.Dir(full), filepath.Base(full)+".*.tmp")
+	if err != nil {
+		return diskError(err)
+	}
+	defer func() {
+		if err != nil {
+			err = diskError(err)
+			_ = os.Remove(tmp.Name()) // a file already renamed is not there; any other goes at the next start
+		}
+	}()
+	if err := errors.Join(fill(tmp), tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), full); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(full))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func diskError(err error) error {
+	for _, full := range []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG} {
+		if errors.Is(err, full) {
+			return loa.Errorf(loa.Unavailable, "disk.full").Because(err)
+		}
+	}
+	return fmt.Errorf("write: %w", err)
+}
+
+// doc reads a sealed document by hash; bytes that no longer match are as if
+// they were not there.
+func (k *keep) doc(hash string) ([]byte, bool) {
+	if !loa.IsHash(hash) {
+		return nil, false
+	}
+	k.mu.Lock()
+	b, ok := k.ram[hash]
+	k.mu.Unlock()
+	if ok {
+		return b, true
+	}
+	b, err := os.ReadFile(filepath.Join(k.dir, "docs", hash))
+	return b, err == nil && loa.Hash(b) == hash
+}
+
+func (k *keep) putDoc(b []byte) error {
+	hash := loa.Hash(b)
+	if _, ok := k.doc(hash); ok {
+		return nil
+	}
+	return k.small(func() error { return k.write("docs/"+hash, b) })
+}
+
+// inMemory holds what a full disk would not take, for an emergency.
+func (k *keep) inMemory(b []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ram[loa.Hash(b)] = b
+}
+
+// sound is an opened media file.
+type sound interface {
+	io.ReaderAt
+	io.Closer
+}
+
+type memory struct{ *bytes.Reader }
+
+func (memory) Close() error { return nil }
+
+func (k *keep) hasMedia(hash string) bool {
+	f, err := k.openMedia(hash)
+	return err == nil && f.Close() == nil
+}
+
+func (k *keep) openMedia(hash string) (sound, error) {
+	k.mu.Lock()
+	b, ok := k.ram[hash]
+	bad := k.bad[hash]
+	k.mu.Unlock()
+	if ok {
+		return memory{bytes.NewReader(b)}, nil
+	}
+	f, err := os.Open(filepath.Join(k.dir, "media", hash))
+	if errors.Is(err, os.ErrNotExist) && bad {
+		return nil, loa.Errorf(loa.Invalid, "media.damaged")
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, loa.Errorf(loa.Unavailable, "media.missing")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open media: %w", err)
+	}
+	return f, nil
+}
+
+func (k *keep) dropMedia(hash string) error {
+	if err := os.Remove(filepath.Join(k.dir, "media", hash)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("drop media: %w", err)
+	}
+	return nil
+}
+
+// putMedia stores r under m's hash if it is exactly the sound m names.
+func (k *keep) putMedia(m wire.Media, r io.Reader) error {
+	err := k.writeFrom("media/"+m.Hash, func(w io.Writer) error {
+		h := sha256.New()
+		n, err := io.Copy(io.MultiWriter(w, h), io.LimitReader(r, m.Bytes+1))
+		if err != nil {
+			return err
+		}
+		if n != m.Bytes || hex.EncodeToString(h.Sum(nil)) != m.Hash {
+			return loa.Errorf(loa.Invalid, "media.damaged")
+		}
+		return nil
+	})
+	k.mark(m.Hash, loa.KeyOf(err) == "media.damaged")
+	return err
+}
+
+// mark remembers that a sound is damaged, or no longer, so that a slot without
+// its sound can say why.
+func (k *keep) mark(hash string, bad bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if delete(k.bad, hash); bad {
+		k.bad[hash] = true
+	}
+}
+
+// clean removes sounds and documents nobody needs, the oldest first, until at
+// most limit bytes of them are left.
+func (k *keep) clean(needed map[string]bool, limit int64) error {
+	type file struct {
+		name string
+		size int64
+		at   int64
+	}
+	var spare []file
+	var total int64
+	for _, d := range []string{"media", "docs"} {
+		list, err := os.ReadDir(filepath.Join(k.dir, d))
+		if err != nil {
+			return fmt.Errorf("clean: %w", err)
+		}
+		for _, e := range list {
+			if needed[e.Name()] || strings.HasSuffix(e.Name(), ".tmp") {
+				continue
+			}
+			if info, err := e.Info(); err == nil {
+				spare = append(spare, file{d + "/" + e.Name(), info.Size(), info.ModTime().UnixNano()})
+				total += info.Size()
+			}
+		}
+	}
+	slices.SortFunc(spare, func(a, b file) int { return cmp.Compare(a.at, b.at) })
+	for _, f := range spare {
+		if total <= limit {
+			return nil
+		}
+		if err := os.Remove(filepath.Join(k.dir, f.name)); err != nil {
+			return fmt.Errorf("clean: %w", err)
+		}
+		total -= f.size
+	}
+	return nil
+}
+
+// free is how many bytes the disk still takes.
+func (k *keep) free() int64 {
+	var fs unix.Statfs_t
+	if unix.Statfs(k.dir, &fs) != nil {
+		return 0
+	}
+	return int64(fs.Bavail) * int64(fs.Bsize)
+}

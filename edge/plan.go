@@ -1,0 +1,275 @@
+package edge
+
+// Stage 6c of 7: plan. Before: documents on disk and a clock. After: the next
+// slot, asked once more whether it may sound, written down as done, and given
+// to the player with its minute; or a line that says why not.
+
+import (
+	"context"
+	"time"
+
+	"loa"
+	"loa/wire"
+)
+
+const (
+	ahead = 1500 // ms before its start a slot is prepared: seals, hash, state on disk
+	late  = 2000 // ms after its start a slot is missed and no longer played
+)
+
+// plan gives slots to the player, one after the other, until ctx ends.
+func (a *agent) plan(ctx context.Context) error {
+	skip := map[string]bool{} // slots that are not ours, or could not be written down
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.wake:
+		case <-a.cfg.Clock.After(a.step(skip)):
+		}
+	}
+}
+
+// step deals with every slot that is due and says how long until the next.
+func (a *agent) step(skip map[string]bool) time.Duration {
+	const idle = time.Minute
+	later := map[string]bool{} // past, but whose they were is not known yet
+	if a.clock.state() == wire.ClockUnknown {
+		return idle
+	}
+	h, err := a.holdings()
+	if err != nil {
+		a.log.Warn("nothing to play from", "error", err)
+		return idle
+	}
+	for {
+		st, now := a.keep.now(), a.clock.millis()
+		s, ok := wire.Next(h.plan, st.Since, func(id string) bool {
+			_, done := st.Done[id]
+			return done || skip[id] || later[id]
+		})
+		if !ok {
+			return idle
+		}
+		if wait := s.Start - ahead - now; wait > 0 {
+			return min(idle, time.Duration(wait)*time.Millisecond)
+		}
+		j, mine, err := a.prepare(s, h)
+		switch {
+		case !mine:
+			skip[s.ID] = true
+		case err == nil:
+			skip[s.ID] = true
+			a.player.ask(func(p *player) { p.schedule(j) })
+			a.state("accepted", s.ID, s.Warrant, "")
+		case now > s.Start+late && loa.KeyOf(err) == "warrant.missing":
+			later[s.ID] = true
+		case now > s.Start+late:
+			a.close(s, wire.Missed, "slot.missed")
+			skip[s.ID] = true
+		case mayArrive(err) && now < s.Start+late/2:
+			nudge(a.want)
+			return 200 * time.Millisecond
+		case loa.KeyOf(err) == "warrant.stopped":
+			a.close(s, wire.Stopped, "warrant.stopped")
+			skip[s.ID] = true
+		default:
+			a.close(s, wire.Refused, loa.KeyOf(err))
+			skip[s.ID] = true
+		}
+	}
+}
+
+// mayArrive reports whether a slot lacks only what the node may still bring.
+func mayArrive(err error) bool {
+	key := loa.KeyOf(err)
+	return key == "media.missing" || key == "media.damaged" || key == "warrant.missing"
+}
+
+// prepare asks everything about one slot and, if it may sound, writes down that
+// it does before it does: a power cut then never makes it sound twice.
+func (a *agent) prepare(s wire.Slot, h holdings) (j *job, mine bool, err error) {
+	if !maybeMine(s, h.placement) {
+		return nil, false, nil
+	}
+	b, ok := a.keep.doc(s.Warrant)
+	if !ok {
+		return nil, true, loa.Errorf(loa.Unavailable, "warrant.missing")
+	}
+	w, err := wire.OpenWarrant(a.trust.Load(), b, s.Start)
+	if err != nil {
+		return nil, true, err
+	}
+	if !wire.ForMe(s, w, h.placement) {
+		return nil, false, nil
+	}
+	no := func(why string) (*job, bool, error) { return nil, true, loa.Errorf(loa.Forbidden, why) }
+	st := a.keep.now()
+	if st.stopped(s.Warrant, w) {
+		return no("warrant.stopped")
+	}
+	if a.clock.millis() > s.Start+late {
+		return no("slot.missed")
+	}
+	if s.Start >= h.plan.Until {
+		return no("plan.expired")
+	}
+	if h.why != "" {
+		return no(h.why)
+	}
+	allowed, ok := wire.SlotAllowed(s, w, h.placement, h.policies)
+	if !ok {
+		return no(allowed.Why)
+	}
+	day := time.UnixMilli(s.Start).In(loa.Zone()).Format(time.DateOnly)
+	plays := st.Counts[s.Warrant]
+	if plays.Day != day {
+		plays.Day, plays.Today = day, 0
+	}
+	plays.Today, plays.All = plays.Today+1+s.Repeat, plays.All+1+s.Repeat
+	if plays.Today > w.PlaysDay {
+		return no("warrant.plays_day")
+	}
+	if plays.All > w.Plays {
+		return no("warrant.plays")
+	}
+	j = &job{
+		slot: s, warrant: w, hash: s.Warrant, at: s.Start * 1000,
+		volume: min(allowed.Volume, a.cfg.Volume), policies: h.policies, place: h.placement.Paths[0],
+	}
+	if j.src, err = a.keep.source(w.Media, s.Repeat); err != nil {
+		if loa.KeyOf(err) == "media.missing" && a.keep.free() < bytesOf(w) {
+			err = loa.Errorf(loa.Unavailable, "disk.full").Because(err)
+		}
+		return nil, true, err
+	}
+	plays.Until = w.Until
+	err = a.keep.update(func(s *state) {
+		s.Done[j.slot.ID] = j.slot.Start
+		s.Counts[j.hash] = plays
+		s.Sounding[j.name()] = j.line(a.clock.state())
+	})
+	if err != nil {
+		j.src.close()
+		return nil, true, err
+	}
+	return j, true, nil
+}
+
+func bytesOf(w wire.Warrant) (n int64) {
+	for _, m := range w.Media {
+		n += m.Bytes
+	}
+	return n
+}
+
+// close ends a slot that did not sound.
+func (a *agent) close(s wire.Slot, r wire.Result, why string) {
+	a.log.Info("slot not played", "slot", s.ID, "result", r, "why", why)
+	a.state("refused", s.ID, s.Warrant, why)
+	l := wire.Line{Slot: s.ID, Warrant: s.Warrant, Planned: s.Start, Result: r, Why: why, Clock: a.clock.state()}
+	if err := a.receipts.add(l); err != nil {
+		a.log.Error("receipt not written", "error", err)
+		return
+	}
+	if err := a.keep.update(func(st *state) { st.Done[s.ID] = s.Start }); err != nil {
+		a.log.Error("state not written", "error", err)
+	}
+}
+
+// attempts is how often an emergency beyond its plays starts again after it was
+// cut off, so that a sound that crashes the box does not do so all night.
+const attempts = 3
+
+// sound brings a now warrant's media and gives it to the player at once.
+func (a *agent) sound(ctx context.Context, j *job) {
+	for fails := 1; ; fails++ {
+		err := a.bringUrgent(ctx, j.warrant)
+		if err == nil {
+			j.src, err = a.keep.source(j.warrant.Media, 0)
+		}
+		if err == nil {
+			break
+		}
+		a.log.Warn("now warrant waits for its sound", "error", err)
+		if now := a.clock.millis(); now >= j.warrant.Until {
+			a.refuseNow(j.hash, loa.KeyOf(err))
+			return
+		}
+		if !a.rest(ctx, backOff(fails, 30*time.Second)) {
+			return
+		}
+	}
+	st := a.keep.now()
+	if st.stopped(j.hash, j.warrant) {
+		j.src.close()
+		return
+	}
+	most := 1
+	if j.warrant.Class == wire.Emergency {
+		most = attempts
+	}
+	if st.Pending[j.hash] >= most {
+		j.src.close() // the line of the last attempt is written
+		if err := a.keep.update(func(s *state) { delete(s.Pending, j.hash) }); err != nil {
+			a.log.Error("state not written", "error", err)
+		}
+		return
+	}
+	j.slot.Start = a.clock.millis()
+	change := func(s *state) {
+		s.Pending[j.hash]++
+		s.Sounding[j.name()] = j.line(a.clock.state())
+	}
+	if err := a.keep.update(change); err != nil {
+		if j.warrant.Class != wire.Emergency {
+			j.src.close()
+			a.refuseNow(j.hash, loa.KeyOf(err))
+			return
+		}
+		a.keep.remember(change)
+	}
+	a.player.ask(func(p *player) { p.urge(j, a.keep.now().stopped) })
+}
+
+// hearPlayer writes down what the player did, off the path of the samples.
+func (a *agent) hearPlayer(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-a.player.events:
+			a.note(e)
+		}
+	}
+}
+
+func (a *agent) note(e event) {
+	name := e.job.name()
+	if !e.ended {
+		a.state("sounding", e.job.slot.ID, e.job.hash, "")
+		err := a.keep.update(func(s *state) {
+			if l, ok := s.Sounding[name]; ok {
+				l.Started, l.SkewUS = e.line.Started, e.line.SkewUS
+				s.Sounding[name] = l
+			}
+		})
+		if err != nil {
+			a.log.Error("state not written", "error", err)
+		}
+		return
+	}
+	e.line.Clock = a.clock.state()
+	a.state("finished", e.job.slot.ID, e.job.hash, e.line.Why)
+	if err := a.receipts.add(e.line); err != nil {
+		a.log.Error("receipt not written", "error", err)
+		return
+	}
+	err := a.keep.update(func(s *state) {
+		delete(s.Sounding, name)
+		delete(s.Pending, e.job.hash)
+	})
+	if err != nil {
+		a.log.Error("state not written", "error", err)
+	}
+}

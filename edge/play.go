@@ -1,0 +1,414 @@
+package edge
+
+// Stage 6d of 7: play. Before: a job with its minute, its seals and hash
+// checked. After: samples at the output, the first one at its place in the
+// stream, and an event that says when and how long.
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/hajimehoshi/go-mp3"
+
+	"loa"
+	"loa/wire"
+)
+
+const (
+	blockSamples = Rate / 50 // what is written at once: 20 ms
+	frameSamples = 1152
+	lengthSlack  = 200 // ms a warrant's length may differ from its frames
+)
+
+// job is one sound on its way.
+type job struct {
+	slot     wire.Slot // without an id for a now warrant
+	warrant  wire.Warrant
+	hash     string
+	at       int64 // UTC microseconds, 0 for at once
+	volume   int   // percent of full amplitude
+	policies []wire.Policy
+	place    loa.Path
+	src      *source
+
+	started int64 // UTC microseconds at the output
+	skew    int64
+	samples int64
+	cut     bool // was interrupted and went on
+}
+
+// name is the key of a job in the state: a slot, or a now warrant.
+func (j *job) name() string {
+	if j.slot.ID != "" {
+		return j.slot.ID
+	}
+	return j.hash
+}
+
+// line is the job as a receipt says it, so far.
+func (j *job) line(clock string) wire.Line {
+	return wire.Line{
+		Slot: j.slot.ID, Warrant: j.hash, Planned: j.slot.Start, Started: j.started / 1000,
+		MS: j.samples * 1000 / Rate, SkewUS: j.skew, Volume: j.volume, Clock: clock, Verified: true,
+	}
+}
+
+// event is what the player tells: a job began or ended.
+type event struct {
+	job   *job
+	ended bool
+	line  wire.Line
+}
+
+// player is the only writer of the output. Everything in it belongs to its one
+// loop; others ask.
+type player struct {
+	out    Output
+	clock  *clock
+	asked  chan func(*player)
+	events chan event
+
+	current   *job
+	scheduled []*job
+	urgent    []*job // now warrants that wait for one that outranks them
+	paused    []*job // interrupted; the last goes on first
+}
+
+func newPlayer(out Output, c *clock) *player {
+	return &player{out: out, clock: c, asked: make(chan func(*player), 64), events: make(chan event, 256)}
+}
+
+// ask has the player's loop run f before its next block.
+func (p *player) ask(f func(*player)) { p.asked <- f }
+
+// play feeds the output until ctx ends. A job cut off by the end of the program
+// stays in the state as sounding; the next start writes it down as partly.
+func (a *agent) play(ctx context.Context) error {
+	p := a.player
+	block := make([]int16, blockSamples)
+	for ctx.Err() == nil {
+		for more := true; more; {
+			select {
+			case f := <-p.asked:
+				f(p)
+			default:
+				more = false
+			}
+		}
+		p.fill(block)
+		if err := p.out.Write(block); err != nil {
+			a.log.Error("output", "error", err)
+			if p.current != nil {
+				p.end(p.current, wire.Partly, "output.failed")
+			}
+			if !a.rest(ctx, time.Second) {
+				break
+			}
+		}
+	}
+	return p.out.Close()
+}
+
+func (p *player) schedule(j *job) { p.scheduled = append(p.scheduled, j) }
+
+// urge takes a now warrant; a stop that came meanwhile holds.
+func (p *player) urge(j *job, stopped func(string, wire.Warrant) bool) {
+	if stopped(j.hash, j.warrant) {
+		p.end(j, wire.Stopped, "warrant.stopped")
+		return
+	}
+	p.urgent = append(p.urgent, j)
+}
+
+// stop silences every job that stopped names.
+func (p *player) stop(stopped func(string, wire.Warrant) bool) {
+	if j := p.current; j != nil && stopped(j.hash, j.warrant) {
+		p.end(j, wire.Stopped, "warrant.stopped")
+	}
+	for _, list := range []*[]*job{&p.scheduled, &p.urgent, &p.paused} {
+		*list = slices.DeleteFunc(*list, func(j *job) bool {
+			if !stopped(j.hash, j.warrant) {
+				return false
+			}
+			p.end(j, wire.Stopped, "warrant.stopped")
+			return true
+		})
+	}
+}
+
+func (p *player) end(j *job, r wire.Result, why string) {
+	if p.current == j {
+		p.current = nil
+	}
+	if j.started != 0 {
+		p.clock.release()
+	}
+	j.src.close()
+	l := j.line("")
+	l.Result, l.Why = r, why
+	p.events <- event{job: j, ended: true, line: l}
+}
+
+// fill writes the next block: silence, and from its sample on the sound.
+func (p *player) fill(block []int16) {
+	clear(block)
+	at := p.clock.micros() + p.out.Delay().Microseconds()
+	length := int64(len(block)) * 1_000_000 / Rate
+	p.choose(at, at+length)
+	for from := 0; p.current != nil && from < len(block); {
+		j := p.current
+		if j.started == 0 {
+			if j.at > at {
+				from = min(len(block)-1, int((j.at-at)*Rate/1_000_000))
+			}
+			p.begin(j, at+int64(from)*1_000_000/Rate)
+		}
+		n, err := j.src.read(block[from:])
+		scale(block[from:from+n], j.volume)
+		from += n
+		j.samples += int64(n)
+		switch {
+		case errors.Is(err, io.EOF):
+			why := ""
+			if j.cut {
+				why = "slot.resumed"
+			}
+			p.end(j, wire.Played, why)
+			return // what waits goes on in the next block
+		case err != nil:
+			p.end(j, wire.Partly, loa.KeyOf(err))
+			return
+		}
+	}
+}
+
+func (p *player) begin(j *job, at int64) {
+	p.clock.hold()
+	j.started = at
+	if j.at > 0 {
+		j.skew = at - j.at
+	}
+	p.events <- event{job: j, line: j.line("")}
+}
+
+// choose decides what sounds in a block between two moments (UTC microseconds).
+func (p *player) choose(from, until int64) {
+	for i, j := range p.urgent {
+		if p.current != nil && !wire.Outranks(j.warrant, p.current.warrant) {
+			continue
+		}
+		better := slices.ContainsFunc(p.urgent, func(o *job) bool { return o != j && wire.Outranks(o.warrant, j.warrant) })
+		if better {
+			continue
+		}
+		if p.current != nil {
+			p.current.src.rewind()
+			p.current.cut = true
+			p.paused = append(p.paused, p.current)
+		}
+		p.current, p.urgent = j, slices.Delete(p.urgent, i, i+1)
+		break
+	}
+	for p.current == nil && len(p.paused) > 0 {
+		j := p.paused[len(p.paused)-1]
+		p.paused = p.paused[:len(p.paused)-1]
+		if why := j.mayGoOn(from / 1000); why != "" {
+			p.end(j, wire.Stopped, why)
+			continue
+		}
+		p.current = j
+	}
+	for i := 0; i < len(p.scheduled); {
+		j := p.scheduled[i]
+		switch {
+		case from > j.at+late*1000:
+			p.scheduled = slices.Delete(p.scheduled, i, i+1)
+			p.end(j, wire.Missed, "slot.busy")
+		case p.current == nil && j.at < until:
+			p.scheduled = slices.Delete(p.scheduled, i, i+1)
+			p.current = j
+		default:
+			i++
+		}
+	}
+}
+
+// mayGoOn asks warrant and policies about the rest of an interrupted job.
+func (j *job) mayGoOn(now int64) string {
+	left := j.src.left() * 1000 / Rate
+	if now+left > j.warrant.Until {
+		return "slot.outside_warrant"
+	}
+	return wire.PolicyAllows(j.policies, j.place, j.warrant.Class, now, left).Why
+}
+
+func scale(pcm []int16, percent int) {
+	if percent >= 100 {
+		return
+	}
+	for i, s := range pcm {
+		pcm[i] = int16(int32(s) * int32(percent) / 100)
+	}
+}
+
+// source gives the samples of a warrant's media: one after the other, repeated
+// with wire.Spacing of silence between.
+type source struct {
+	parts []part
+	at    int   // part being read
+	pos   int64 // samples read of it
+	dec   *mp3.Decoder
+	buf   []byte
+}
+
+// part is a sound, or silence where file is nil.
+type part struct {
+	file    sound
+	samples int64
+}
+
+// source opens and checks media: bytes, hash and every frame. It decodes nothing.
+func (k *keep) source(media []wire.Media, repeat int) (*source, error) {
+	s := &source{}
+	for i := range repeat + 1 {
+		if i > 0 {
+			s.parts = append(s.parts, part{samples: wire.Spacing * Rate / 1000})
+		}
+		for _, m := range media {
+			f, err := k.openMedia(m.Hash)
+			if err != nil {
+				s.close()
+				return nil, err
+			}
+			s.parts = append(s.parts, part{file: f, samples: m.Bytes / wire.FrameBytes * frameSamples})
+			if i > 0 {
+				continue // the same bytes were checked for the first reading
+			}
+			if err := checkMedia(f, m); err != nil {
+				s.close()
+				k.mark(m.Hash, true)
+				return nil, errors.Join(err, k.dropMedia(m.Hash))
+			}
+		}
+	}
+	return s, nil
+}
+
+// checkMedia reads a sound once, in pieces: a speaker has no room for all of it.
+func checkMedia(f sound, m wire.Media) error {
+	const piece = 1000 * wire.FrameBytes
+	bad := func(err error) error { return loa.Errorf(loa.Invalid, "media.damaged").Because(err) }
+	if m.Form != wire.CanonicalForm {
+		return loa.Errorf(loa.Invalid, "media.form", m.Form)
+	}
+	h := sha256.New()
+	b := make([]byte, piece)
+	var frames int64
+	for at := int64(0); ; {
+		n, err := f.ReadAt(b, at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return bad(err)
+		}
+		if n == 0 {
+			break
+		}
+		at += int64(n)
+		h.Write(b[:n])
+		if at > m.Bytes {
+			return bad(fmt.Errorf("more than %d bytes", m.Bytes))
+		}
+		got, err := wire.CheckFrames(b[:n])
+		if err != nil {
+			return bad(err)
+		}
+		frames += int64(got)
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != m.Hash {
+		return bad(fmt.Errorf("hash is %s", got))
+	}
+	if d := frames*wire.FrameDuration.Milliseconds() - m.MS; d > lengthSlack || d < -lengthSlack {
+		return loa.Errorf(loa.Invalid, "media.length", m.MS)
+	}
+	return nil
+}
+
+// read fills pcm as far as the current part goes; io.EOF after the last one.
+func (s *source) read(pcm []int16) (n int, err error) {
+	defer func() {
+		// The decoder is not ours; what it cannot read must not end the agent.
+		if r := recover(); r != nil {
+			n, err = 0, loa.Errorf(loa.Invalid, "media.damaged").Because(fmt.Errorf("decoder: %v", r))
+		}
+	}()
+	if s.at == len(s.parts) {
+		return 0, io.EOF
+	}
+	p := s.parts[s.at]
+	pcm = pcm[:min(int64(len(pcm)), p.samples-s.pos)]
+	switch {
+	case len(pcm) == 0:
+		s.at, s.pos, s.dec = s.at+1, 0, nil
+		return 0, nil
+	case p.file == nil:
+		clear(pcm)
+		s.pos += int64(len(pcm))
+		return len(pcm), nil
+	case s.dec == nil:
+		from := s.pos / frameSamples * wire.FrameBytes
+		end := p.samples / frameSamples * wire.FrameBytes
+		// Only Read is shown: with Seek the decoder would first scan all of it.
+		s.dec, err = mp3.NewDecoder(struct{ io.Reader }{io.NewSectionReader(p.file, from, end-from)})
+		if err != nil {
+			return 0, loa.Errorf(loa.Invalid, "media.damaged").Because(err)
+		}
+	}
+	// The decoder gives two equal channels of 16 bits.
+	if want := len(pcm) * 4; cap(s.buf) < want {
+		s.buf = make([]byte, want)
+	}
+	b, err := io.ReadFull(s.dec, s.buf[:len(pcm)*4])
+	n = b / 4
+	for i := range n {
+		pcm[i] = int16(uint16(s.buf[i*4]) | uint16(s.buf[i*4+1])<<8)
+	}
+	s.pos += int64(n)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		s.at, s.pos, s.dec, err = s.at+1, 0, nil, nil // the decoder kept a tail to itself
+	}
+	if err != nil {
+		return n, loa.Errorf(loa.Invalid, "media.damaged").Because(err)
+	}
+	return n, nil
+}
+
+// rewind goes back to the beginning of the current frame: no frame needs an
+// earlier one, so the sound goes on there.
+func (s *source) rewind() {
+	if s.at < len(s.parts) && s.parts[s.at].file != nil {
+		s.pos -= s.pos % frameSamples
+		s.dec = nil
+	}
+}
+
+// left is how many samples are still to come.
+func (s *source) left() int64 {
+	n := -s.pos
+	for _, p := range s.parts[s.at:] {
+		n += p.samples
+	}
+	return n
+}
+
+func (s *source) close() {
+	for _, p := range s.parts {
+		if p.file != nil {
+			_ = p.file.Close() // it was only read
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package edge
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"loa"
+	"loa/wire"
+)
+
+const pushTime = 20 * time.Second // to connect or subscribe
+
+// push holds one MQTT connection to the node's door: beacons and now warrants
+// in, beats out. Without it the agent pulls; nothing is lost.
+func (a *agent) push(ctx context.Context) error {
+	for fails := 1; ; fails++ {
+		began := a.cfg.Clock.Now()
+		err := a.connection(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		a.log.Warn("no push", "error", err)
+		if a.cfg.Clock.Now().Sub(began) > time.Minute {
+			fails = 1
+		}
+		if !a.rest(ctx, backOff(fails, 15*time.Minute)) {
+			return nil
+		}
+	}
+}
+
+func (a *agent) connection(ctx context.Context) error {
+	if a.clock.state() == wire.ClockUnknown {
+		return loa.Errorf(loa.Unavailable, "clock.unknown") // a token needs a date
+	}
+	doors, err := a.client.doors(ctx)
+	if err != nil {
+		return err
+	}
+	if len(doors) == 0 {
+		return loa.Errorf(loa.Unavailable, "door.none")
+	}
+	h, err := a.holdings()
+	if err != nil && h.placement.Device == "" {
+		return err
+	}
+	token, err := a.token()
+	if err != nil {
+		return err
+	}
+	placed := a.keep.now().Placement
+	placement, ok := a.keep.doc(placed)
+	if !ok {
+		return loa.Errorf(loa.Unavailable, "placement.missing")
+	}
+	lost := make(chan error, 1)
+	o := mqtt.NewClientOptions().SetClientID(a.device).SetUsername(a.device).
+		SetPassword(token + "." + base64.RawURLEncoding.EncodeToString(placement)).
+		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
+		SetConnectTimeout(pushTime).SetWriteTimeout(pushTime).SetKeepAlive(time.Minute).SetOrderMatters(false).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
+	for _, d := range doors {
+		o.AddBroker(d)
+	}
+	c := mqtt.NewClient(o)
+	if err := done(ctx, c.Connect()); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer c.Disconnect(250)
+	beacon := wire.BeaconTopic(h.placement.Paths[0].Commune())
+	filters := map[string]byte{}
+	for _, t := range wire.Subscriptions(h.placement) {
+		filters[t] = 0
+	}
+	err = done(ctx, c.SubscribeMultiple(filters, func(_ mqtt.Client, m mqtt.Message) {
+		to := a.nows
+		if m.Topic() == beacon {
+			to = a.pushed
+		}
+		select {
+		case to <- m.Payload():
+		default: // too many at once; what matters stands in the beacon
+			nudge(a.pull)
+		}
+	}))
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	nudge(a.pull) // what was said before we listened
+	a.state("idle", "", "", "")
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-lost:
+			return fmt.Errorf("connection lost: %w", err)
+		case b := <-a.say:
+			body, err := wire.Encode(b)
+			if err != nil {
+				return err
+			}
+			if err := done(ctx, c.Publish(wire.BeatTopic(a.device), 0, false, body)); err != nil {
+				return fmt.Errorf("beat: %w", err)
+			}
+		}
+		if a.keep.now().Placement != placed {
+			return loa.Errorf(loa.Unavailable, "placement.replaced") // other topics, another sign-in
+		}
+	}
+}
+
+func done(ctx context.Context, t mqtt.Token) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.Done():
+		return t.Error()
+	}
+}

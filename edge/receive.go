@@ -1,0 +1,486 @@
+package edge
+
+// Stage 6a of 7: receive. Before: bytes from anybody, pushed or pulled. After:
+// a beacon, plan, policy, placement or now warrant whose seal leads to the
+// pinned root, newer than what was held.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"loa"
+	"loa/seal"
+	"loa/wire"
+)
+
+const (
+	timeEvery   = 30 * time.Minute // between two sealed times
+	pullHealthy = 15 * time.Minute // between two pulls while push works
+	early       = 5_000            // ms a now warrant may be ahead of our clock
+)
+
+// receive hears beacons until ctx ends.
+func (a *agent) receive(ctx context.Context) error {
+	var lastPush, lastPull, lastTime, lastTurn time.Time
+	fails := 0
+	due := a.cfg.Clock.Now() // the first turn is at once
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case b := <-a.pushed:
+			if err = a.hear(ctx, b); err == nil {
+				lastPush = a.cfg.Clock.Now()
+			}
+		case <-a.pull:
+			err = a.look(ctx)
+		case <-a.cfg.Clock.After(due.Sub(a.cfg.Clock.Now())):
+			now := a.cfg.Clock.Now()
+			lastTurn = now
+			if a.clock.state() == wire.ClockUnknown || now.Sub(lastTime) >= timeEvery {
+				if err = a.askTime(ctx); err == nil {
+					lastTime = now
+				}
+			}
+			if now.Sub(lastPush) >= a.cfg.BeaconStale || now.Sub(lastPull) >= pullHealthy {
+				if err == nil || a.clock.state() != wire.ClockUnknown {
+					err = a.look(ctx)
+				}
+				lastPull = now
+			}
+		}
+		if err != nil {
+			fails++
+			due = a.cfg.Clock.Now().Add(backOff(fails, a.cfg.PullEvery))
+			a.log.Warn("beacon", "error", err)
+			if !expected(err) {
+				a.state("refused", "", "", loa.KeyOf(err))
+			}
+			continue
+		}
+		fails = 0
+		now := a.cfg.Clock.Now()
+		switch quiet := now.Sub(lastPush); {
+		case quiet >= a.cfg.BeaconStale:
+			due = now.Add(a.cfg.PullEvery*3/4 + upTo(a.cfg.PullEvery/2))
+		case now.Sub(lastTurn) < pullHealthy: // pushes put a turn off, but not for ever
+			due = now.Add(a.cfg.BeaconStale - quiet + upTo(a.cfg.PullEvery/4))
+		}
+	}
+}
+
+func (a *agent) commune() (loa.Path, error) {
+	b, ok := a.keep.doc(a.keep.now().Placement)
+	if !ok {
+		return "", loa.Errorf(loa.Unavailable, "placement.missing")
+	}
+	// It was verified when it was taken; here only its place is read, which
+	// must work with any clock.
+	o, err := seal.Open(b, seal.MaxDocument)
+	if err != nil {
+		return "", err
+	}
+	p, err := wire.ReadPlacement(o.Payload)
+	if err != nil {
+		return "", err
+	}
+	return p.Paths[0].Commune(), nil
+}
+
+func (a *agent) askTime(ctx context.Context) error {
+	commune, err := a.commune()
+	if err != nil {
+		return err
+	}
+	at, err := a.client.timed(ctx, a.trust.Load(), commune, a.clock)
+	if err != nil {
+		return err
+	}
+	nudge(a.wake)
+	return a.keep.update(func(s *state) { s.Clock = at })
+}
+
+// look pulls the beacon.
+func (a *agent) look(ctx context.Context) error {
+	commune, err := a.commune()
+	if err != nil {
+		return err
+	}
+	b, err := a.client.get(ctx, "/device/v1/beacon/"+string(commune), "")
+	if err != nil {
+		return err
+	}
+	return a.hear(ctx, b)
+}
+
+// hear takes a beacon: only one of our commune, sealed, with a number that does
+// not fall; then everything it names is fetched. The same number again only
+// repeats what is still missing.
+func (a *agent) hear(ctx context.Context, b []byte) error {
+	if a.clock.state() == wire.ClockUnknown {
+		if err := a.askTime(ctx); err != nil {
+			return err
+		}
+	}
+	commune, err := a.commune()
+	if err != nil {
+		return err
+	}
+	t, c, err := a.believe(ctx, b, commune)
+	if err != nil {
+		return err
+	}
+	if c.Path != commune {
+		return loa.Errorf(loa.Forbidden, "seal.wrong_path", string(c.Path))
+	}
+	st := a.keep.now()
+	if c.Number < st.Beacon.Number {
+		return nil // late on its way; a newer one was heard
+	}
+	if c.Number > st.Beacon.Number {
+		change := func(s *state) {
+			s.Beacon = beacons{Number: c.Number, Plan: c.Plan, PlanV: c.PlanVersion, Now: c.Now,
+				Policies: c.Policies, Placements: c.Placements, Placed: s.Beacon.Placed}
+			s.Trust, s.Epoch = c.Trust, max(c.Epoch, s.Epoch)
+			s.prune(a.clock.millis())
+		}
+		err := a.keep.update(change)
+		if loa.KeyOf(err) == "disk.full" {
+			a.keep.remember(change) // the emergencies it names must not wait for room
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+		a.trust.Store(t)
+	}
+	return a.adopt(ctx)
+}
+
+// believe verifies a beacon. If it names delegations or an epoch we do not
+// hold, they are fetched first; what they are worth the root decides.
+func (a *agent) believe(ctx context.Context, b []byte, commune loa.Path) (*seal.Trust, wire.Beacon, error) {
+	peek, err := wire.PeekBeacon(b)
+	if err != nil {
+		return nil, peek, err
+	}
+	st := a.keep.now()
+	if peek.Epoch < st.Epoch {
+		return nil, peek, loa.Errorf(loa.Forbidden, "beacon.old_epoch", peek.Epoch, st.Epoch)
+	}
+	t := a.trust.Load()
+	if peek.Epoch == st.Epoch && slices.Equal(peek.Trust, st.Trust) {
+		c, err := wire.OpenBeacon(t, b, a.clock.millis())
+		return t, c, err
+	}
+	if err := a.fetchTrust(ctx, peek.Trust, commune); err != nil {
+		return nil, peek, err
+	}
+	if t, err = a.rebuild(peek.Trust, peek.Epoch); err != nil {
+		return nil, peek, err
+	}
+	c, err := wire.OpenBeacon(t, b, a.clock.millis())
+	return t, c, err
+}
+
+func (a *agent) fetchTrust(ctx context.Context, hashes []string, commune loa.Path) error {
+	missing := func(h string) bool { _, ok := a.keep.doc(h); return !ok }
+	if !slices.ContainsFunc(hashes, missing) {
+		return nil
+	}
+	list, err := a.client.trust(ctx, commune)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if slices.Contains(hashes, loa.Hash(d)) {
+			if err := a.keep.putDoc(d); err != nil {
+				return err
+			}
+		}
+	}
+	for _, h := range hashes {
+		if _, err := a.document(ctx, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// document is a sealed document from disk or, by hash, from the node.
+func (a *agent) document(ctx context.Context, hash string) ([]byte, error) {
+	if b, ok := a.keep.doc(hash); ok {
+		return b, nil
+	}
+	b, err := a.client.doc(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	return b, a.keep.putDoc(b)
+}
+
+// adopt brings what the last beacon names and takes it over, the urgent first.
+func (a *agent) adopt(ctx context.Context) error {
+	st := a.keep.now()
+	var errs []error
+	for _, hash := range st.Beacon.Now {
+		if _, done := a.known.Load(hash); done {
+			continue
+		}
+		b, err := a.document(ctx, hash)
+		if err != nil && loa.KeyOf(err) != "disk.full" { // an emergency goes on from memory
+			errs = append(errs, err)
+			continue
+		}
+		select {
+		case a.nows <- b:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	if st.Beacon.Placements > st.Beacon.Placed {
+		errs = append(errs, a.replace(ctx, st.Beacon.Placements))
+	}
+	for _, hash := range st.Beacon.Policies {
+		errs = append(errs, a.takePolicy(ctx, hash))
+	}
+	if st.Beacon.Plan != "" && st.Beacon.Plan != st.Plan {
+		errs = append(errs, a.takePlan(ctx, st.Beacon.Plan))
+	}
+	nudge(a.wake)
+	nudge(a.want)
+	return errors.Join(errs...)
+}
+
+func (a *agent) replace(ctx context.Context, counter int64) error {
+	token, err := a.token()
+	if err != nil {
+		return err
+	}
+	b, err := a.client.get(ctx, "/device/v1/placement/"+a.device, token)
+	if err != nil {
+		return err
+	}
+	p, err := a.openPlacement(a.trust.Load(), b)
+	if err != nil {
+		return err
+	}
+	if err := a.keep.putDoc(b); err != nil {
+		return err
+	}
+	return a.keep.update(func(s *state) {
+		s.Placement, s.Version, s.Beacon.Placed = loa.Hash(b), p.Version, counter
+	})
+}
+
+func (a *agent) takePolicy(ctx context.Context, hash string) error {
+	b, err := a.document(ctx, hash)
+	if err != nil {
+		return err
+	}
+	p, err := wire.OpenPolicy(a.trust.Load(), b, a.clock.millis())
+	if err != nil {
+		return err
+	}
+	have := a.keep.now().Policy[p.Path]
+	if p.Version < have {
+		return loa.Errorf(loa.Conflict, "policy.old", p.Version, have)
+	}
+	if p.Version == have {
+		return nil
+	}
+	return a.keep.update(func(s *state) { s.Policy[p.Path] = p.Version })
+}
+
+// takePlan replaces the plan by a higher version and by nothing else.
+func (a *agent) takePlan(ctx context.Context, hash string) error {
+	commune, err := a.commune()
+	if err != nil {
+		return err
+	}
+	b, err := a.document(ctx, hash)
+	if err != nil {
+		return err
+	}
+	p, err := wire.OpenPlan(a.trust.Load(), b, a.clock.millis())
+	if err != nil {
+		return err
+	}
+	if p.Path != commune {
+		return loa.Errorf(loa.Forbidden, "seal.wrong_path", string(p.Path))
+	}
+	if have := a.keep.now().PlanVersion; p.Version <= have {
+		return loa.Errorf(loa.Conflict, "plan.old", p.Version, have)
+	}
+	return a.keep.update(func(s *state) { s.Plan, s.PlanVersion = hash, p.Version })
+}
+
+// takeNows acts on now warrants, apart from beacons so that an emergency never
+// waits behind a slow download.
+func (a *agent) takeNows(ctx context.Context) error {
+	defer a.sounds.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case b := <-a.nows:
+			hash := loa.Hash(b)
+			if _, done := a.known.Load(hash); done {
+				continue
+			}
+			err := a.takeNow(ctx, b)
+			switch {
+			case err == nil:
+				a.known.Store(hash, true)
+			case expected(err) && loa.KeyOf(err) != "disk.full":
+				a.log.Warn("now warrant waits", "hash", hash, "error", err) // the beacon names it again
+				a.state("refused", "", hash, loa.KeyOf(err))
+			default:
+				a.known.Store(hash, true)
+				a.log.Warn("now warrant refused", "hash", hash, "error", err)
+				a.refuseNow(hash, loa.KeyOf(err))
+			}
+		}
+	}
+}
+
+// takeNow checks a now warrant, writes its number down and acts on it.
+func (a *agent) takeNow(ctx context.Context, b []byte) error {
+	hash := loa.Hash(b)
+	if a.clock.state() == wire.ClockUnknown {
+		if err := a.askTime(ctx); err != nil {
+			return loa.Errorf(loa.Unavailable, "clock.unknown").Because(err)
+		}
+	}
+	if a.keep.now().Beacon.Number == 0 {
+		// What was written down about numbers is lost or never was: only a fresh
+		// beacon says which are live.
+		if err := a.look(ctx); err != nil {
+			return fmt.Errorf("now without a beacon: %w", err)
+		}
+	}
+	h, err := a.holdings()
+	if err != nil && h.placement.Device == "" {
+		return err
+	}
+	now := a.clock.millis()
+	w, err := wire.OpenWarrant(a.trust.Load(), b, now)
+	if loa.KeyOf(err) == "seal.unknown_key" && a.look(ctx) == nil {
+		w, err = wire.OpenWarrant(a.trust.Load(), b, now)
+	}
+	switch {
+	case err != nil:
+		return err
+	case !w.Now:
+		return loa.Errorf(loa.Invalid, "warrant.not_now")
+	case !wire.InScope(w.Scope, h.placement):
+		return nil
+	case h.placement.Revoked:
+		return loa.Errorf(loa.Forbidden, "placement.revoked")
+	case now >= w.Until:
+		return loa.Errorf(loa.Conflict, "warrant.expired")
+	case now < w.From-early:
+		return loa.Errorf(loa.Conflict, "warrant.early")
+	}
+	st := a.keep.now()
+	why, same := st.Now[w.Issuer].seen(w.Seq, hash)
+	_, pending := st.Pending[hash]
+	if same && !pending {
+		return nil
+	}
+	if why != "" && !same {
+		return loa.Errorf(loa.Conflict, why, w.Seq)
+	}
+	if w.Kind == "stop" {
+		return a.halt(w, b)
+	}
+	volume := 100
+	if w.Class != wire.Emergency {
+		if h.why != "" {
+			return loa.Errorf(loa.Forbidden, h.why)
+		}
+		allowed := wire.PolicyAllows(h.policies, h.placement.Paths[0], w.Class, now, w.MS())
+		if allowed.Why != "" {
+			return loa.Errorf(loa.Forbidden, allowed.Why)
+		}
+		volume = allowed.Volume
+	}
+	if st.stopped(hash, w) {
+		return loa.Errorf(loa.Conflict, "warrant.stopped")
+	}
+	if err := a.number(w, b, func(s *state) { s.Pending[hash] += 0 }); err != nil {
+		return err
+	}
+	a.state("accepted", "", hash, "")
+	j := &job{
+		warrant: w, hash: hash, volume: min(volume, w.Cap, h.placement.Cap, a.cfg.Volume),
+		policies: h.policies, place: h.placement.Paths[0],
+	}
+	a.sounds.Go(func() { // its download must not hold up the next one
+		err := guarded(ctx, func(ctx context.Context) error { a.sound(ctx, j); return nil })
+		if err != nil {
+			a.log.Error("now warrant", "hash", hash, "error", err)
+		}
+	})
+	return nil
+}
+
+// number writes down that a now number was used, before anything sounds. A disk
+// that takes nothing silences all but an emergency, which goes on from memory.
+func (a *agent) number(w wire.Warrant, b []byte, also func(*state)) error {
+	hash := loa.Hash(b)
+	err := a.keep.putDoc(b)
+	if err == nil {
+		err = a.keep.update(func(s *state) {
+			s.Now[w.Issuer] = s.Now[w.Issuer].with(w.Seq, hash)
+			also(s)
+		})
+	}
+	if loa.KeyOf(err) == "disk.full" && w.Class == wire.Emergency {
+		a.keep.inMemory(b)
+		a.keep.remember(func(s *state) {
+			s.Now[w.Issuer] = s.Now[w.Issuer].with(w.Seq, hash)
+			also(s)
+		})
+		return nil
+	}
+	return err
+}
+
+// halt silences what a stop names, now and in every later plan.
+func (a *agent) halt(w wire.Warrant, b []byte) error {
+	err := a.number(w, b, func(s *state) {
+		for _, h := range w.Stops {
+			s.Stops[h] = append(s.Stops[h], halt{Issuer: w.Issuer, Class: w.Class, At: w.From})
+			delete(s.Pending, h)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	st := a.keep.now()
+	a.player.ask(func(p *player) { p.stop(st.stopped) })
+	a.state("accepted", "", loa.Hash(b), "")
+	nudge(a.wake)
+	return nil
+}
+
+// refuseNow writes a refused now warrant down once per run and says so.
+func (a *agent) refuseNow(hash, why string) {
+	a.state("refused", "", hash, why)
+	l := wire.Line{Warrant: hash, Planned: a.clock.millis(), Result: wire.Refused, Why: why, Clock: a.clock.state()}
+	if err := a.receipts.add(l); err != nil {
+		a.log.Error("receipt not written", "error", err)
+		return
+	}
+	if _, pending := a.keep.now().Pending[hash]; !pending {
+		return
+	}
+	if err := a.keep.update(func(s *state) { delete(s.Pending, hash) }); err != nil {
+		a.log.Error("state not written", "error", err)
+	}
+}

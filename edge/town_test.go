@@ -1,0 +1,332 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"loa"
+	"loa/seal"
+	"loa/wire"
+)
+
+const commune loa.Path = "vn/97/97001"
+
+// town is a very small node that really seals what it says.
+type town struct {
+	t         *testing.T
+	root      seal.Root
+	authority seal.Key
+	dispatch  seal.Key
+	beaconKey seal.Key
+	code      string
+	server    *httptest.Server
+	lines     chan wire.Line // what receipts brought, verified
+
+	mu          sync.Mutex
+	away        bool
+	doors       []string
+	delegations [][]byte
+	docs        map[string][]byte
+	media       map[string][]byte
+	beacon      wire.Beacon
+	slots       []wire.Slot
+	placement   []byte
+	device      string
+	pub         ed25519.PublicKey
+	through     int64
+	seq         int64
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// micros is the town's clock: the real one.
+func micros() int64 { return time.Now().UnixMicro() }
+
+func newTown(t *testing.T) *town {
+	rootKey := must(seal.NewKey())
+	n := &town{
+		t: t, authority: must(seal.NewKey()), dispatch: must(seal.NewKey()), beaconKey: must(seal.NewKey()),
+		root: seal.Root{Name: "town", Keys: []string{seal.EncodePublic(rootKey.Public)}, Threshold: 1, Demo: true},
+		docs: map[string][]byte{}, media: map[string][]byte{}, lines: make(chan wire.Line, 100),
+	}
+	n.code = "ABCD2345." + n.root.Fingerprint()[:16]
+	for role, k := range map[seal.Role]seal.Key{seal.Authority: n.authority, seal.Dispatch: n.dispatch, seal.Beacon: n.beaconKey} {
+		d := seal.Delegation{Kind: "delegation", Role: role, Keys: []string{seal.EncodePublic(k.Public)}, Threshold: 1,
+			Paths: []loa.Path{commune}, Classes: wire.Classes(), From: 1, Until: micros()/1000 + 1e9}
+		b := n.seal(seal.DelegationType, d, rootKey)
+		n.delegations = append(n.delegations, b)
+		n.beacon.Trust = append(n.beacon.Trust, loa.Hash(b))
+	}
+	n.beacon.Kind, n.beacon.Path, n.beacon.Now, n.beacon.Placements = "beacon", commune, []string{}, 1
+	n.policy(0, 1440)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /device/v1/enrol", n.enrol)
+	mux.HandleFunc("GET /device/v1/enrol/{device}", n.placed)
+	mux.HandleFunc("GET /device/v1/placement/{device}", n.signedIn)
+	mux.HandleFunc("GET /device/v1/trust/{path...}", func(w http.ResponseWriter, _ *http.Request) {
+		n.answer(w, map[string]any{"delegations": n.delegations})
+	})
+	mux.HandleFunc("GET /device/v1/doors", func(w http.ResponseWriter, _ *http.Request) { n.answer(w, map[string]any{"mqtt": n.doors}) })
+	mux.HandleFunc("POST /device/v1/time", n.time)
+	mux.HandleFunc("GET /device/v1/beacon/{path...}", func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("path") != string(commune) {
+			http.NotFound(w, r)
+			return
+		}
+		n.write(w, n.seal(wire.BeaconType, n.beacon, n.beaconKey))
+	})
+	mux.HandleFunc("GET /device/v1/doc/{hash}", func(w http.ResponseWriter, r *http.Request) { n.find(w, r, n.docs) })
+	mux.HandleFunc("GET /device/v1/media/{hash}", func(w http.ResponseWriter, r *http.Request) { n.find(w, r, n.media) })
+	mux.HandleFunc("POST /device/v1/receipts", n.receipts)
+	n.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.away {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(n.server.Close)
+	n.tell()
+	return n
+}
+
+func (n *town) seal(kind string, doc any, k seal.Key) []byte {
+	return must(seal.Seal(kind, must(wire.Encode(doc)), k))
+}
+
+func (n *town) write(w http.ResponseWriter, b []byte) {
+	if _, err := w.Write(b); err != nil {
+		n.t.Log(err) // the agent went away
+	}
+}
+
+func (n *town) answer(w http.ResponseWriter, v any) { n.write(w, must(json.Marshal(v))) }
+
+func (n *town) find(w http.ResponseWriter, r *http.Request, in map[string][]byte) {
+	b, ok := in[r.PathValue("hash")]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	n.write(w, b)
+}
+
+func (n *town) enrol(w http.ResponseWriter, r *http.Request) {
+	var q struct{ Code, Key, Sig string }
+	if err := json.NewDecoder(r.Body).Decode(&q); err != nil || q.Code != "ABCD2345" {
+		w.WriteHeader(http.StatusForbidden)
+		n.answer(w, map[string]any{"error": map[string]string{"code": "forbidden", "key": "enrol.code_unknown", "message": "?"}})
+		return
+	}
+	n.pub = must(seal.DecodePublic(q.Key))
+	if !ed25519.Verify(n.pub, []byte("loa enrol v0\n"+q.Code+"\n"+q.Key), must(base64.StdEncoding.DecodeString(q.Sig))) {
+		n.t.Error("enrolment is not sealed by its key")
+	}
+	n.device = loa.NewID(time.Now())
+	n.place(1, commune+"/h/a", 100)
+	n.answer(w, map[string]any{"device": n.device, "root": n.root, "check": CheckDigits(n.pub)})
+}
+
+func (n *town) place(version int64, at loa.Path, cap int) {
+	n.placement = n.seal(wire.PlacementType, wire.Placement{Kind: "placement", Device: n.device, Pole: loa.NewID(time.Now()),
+		Code: "P1", Name: "pole", Key: seal.EncodePublic(n.pub), Version: version, Paths: []loa.Path{at}, Cap: cap}, n.authority)
+}
+
+func (n *town) placed(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("device") != n.device {
+		http.NotFound(w, r)
+		return
+	}
+	n.write(w, n.placement)
+}
+
+func (n *town) key(device string) (ed25519.PublicKey, error) {
+	if device != n.device {
+		return nil, loa.Errorf(loa.NotFound, "device.unknown")
+	}
+	return n.pub, nil
+}
+
+func (n *town) signedIn(w http.ResponseWriter, r *http.Request) {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Loa ")
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if !ok || err != nil {
+		n.t.Errorf("token: %v", err)
+	}
+	if _, err := wire.OpenToken(b, micros()/1000, n.key); err != nil {
+		n.t.Errorf("token: %v", err)
+	}
+	n.placed(w, r)
+}
+
+func (n *town) time(w http.ResponseWriter, r *http.Request) {
+	received := micros()
+	var q struct{ Nonce string }
+	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+		n.t.Error(err)
+	}
+	n.write(w, n.seal(wire.TimeType, wire.Time{Kind: "time", Nonce: q.Nonce, Received: received, Sent: micros()}, n.beaconKey))
+}
+
+func (n *town) receipts(w http.ResponseWriter, r *http.Request) {
+	b := must(io.ReadAll(r.Body))
+	rec, err := wire.OpenReceipt(b, n.key)
+	if err != nil {
+		n.t.Errorf("receipt: %v", err)
+	}
+	for _, l := range rec.Lines {
+		if l.N == n.through+1 {
+			n.through++
+			n.lines <- l
+		}
+	}
+	n.answer(w, wire.Ack{Through: n.through})
+}
+
+// The methods below are for tests; they change what the node says.
+
+func (n *town) tell() {
+	n.beacon.Number++
+	n.beacon.Time = micros() / 1000
+}
+
+func (n *town) doc(kind string, doc any, k seal.Key) string {
+	return n.raw(n.seal(kind, doc, k))
+}
+
+func (n *town) raw(b []byte) string {
+	n.docs[loa.Hash(b)] = b
+	return loa.Hash(b)
+}
+
+func (n *town) policy(from, until int) {
+	n.beacon.Policies = []string{n.doc(wire.PolicyType, wire.Policy{Kind: "policy", Path: commune, Version: int64(len(n.docs) + 1),
+		Volume: 80, From: 1, Until: micros(), Hours: []wire.Hours{{Days: []int{1, 2, 3, 4, 5, 6, 7}, From: from, Until: until}}}, n.authority)}
+}
+
+func (n *town) warrant(mp3 []byte, change func(*wire.Warrant)) wire.Warrant {
+	now := micros() / 1000
+	w := wire.Warrant{Kind: "play", ID: loa.NewID(time.Now()), Class: wire.Normal, Issuer: commune, Author: "p1", Title: "tin",
+		Scope: []wire.Place{{Path: commune}}, From: now - 3_600_000, Until: now + 3_600_000, PlaysDay: 3, Plays: 3, Cap: 90,
+		Speech: "synthetic", Approval: "passkey"}
+	if mp3 != nil {
+		n.media[loa.Hash(mp3)] = mp3
+		w.Media = []wire.Media{{Hash: loa.Hash(mp3), Bytes: int64(len(mp3)), MS: int64(len(mp3) / wire.FrameBytes * 36), Form: wire.CanonicalForm}}
+	}
+	if change != nil {
+		change(&w)
+	}
+	return w
+}
+
+func (n *town) urgent(mp3 []byte, change func(*wire.Warrant)) string {
+	n.seq++
+	h := n.doc(wire.WarrantType, n.warrant(mp3, func(w *wire.Warrant) {
+		w.Class, w.Now, w.Seq = wire.Emergency, true, n.seq
+		if change != nil {
+			change(w)
+		}
+	}), n.authority)
+	n.beacon.Now = append(n.beacon.Now, h)
+	n.tell()
+	return h
+}
+
+// plans puts a slot for a warrant some time ahead into a new plan.
+func (n *town) plans(warrant string, in time.Duration) wire.Slot {
+	s := wire.Slot{ID: "slot" + strconv.Itoa(len(n.slots)+1), Warrant: warrant, Start: micros()/1000 + in.Milliseconds()}
+	n.slots = append(n.slots, s)
+	n.plan(n.beacon.PlanVersion + 1)
+	return s
+}
+
+func (n *town) plan(version int64) {
+	now := micros() / 1000
+	n.beacon.Plan = n.doc(wire.PlanType, wire.Plan{Kind: "plan", Path: commune, Version: version, Made: now, Until: now + 72*3_600_000, Slots: n.slots}, n.dispatch)
+	n.beacon.PlanVersion = version
+	n.tell()
+}
+
+func (n *town) with(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f()
+}
+
+// line waits for the next line of a receipt.
+func (n *town) line() wire.Line {
+	n.t.Helper()
+	select {
+	case l := <-n.lines:
+		return l
+	case <-n.t.Context().Done():
+	case <-time.After(25 * time.Second):
+	}
+	n.t.Fatal("no receipt came")
+	return wire.Line{}
+}
+
+func (n *town) config(dir string) Config {
+	return Config{Server: n.server.URL, Dir: dir, Code: n.code, Output: &Silent{Clock: loa.WallClock{}},
+		Log:          slog.New(slog.NewTextHandler(n.t.Output(), nil)),
+		ReceiptDelay: time.Millisecond, PullEvery: 100 * time.Millisecond, BeaconStale: time.Millisecond, BeatEvery: time.Second}
+}
+
+// start runs an agent until the test or stop ends it.
+func (n *town) start(c Config) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, c) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				n.t.Errorf("agent: %v", err)
+			}
+		})
+	}
+	n.t.Cleanup(stop)
+	return stop
+}
+
+// tone makes a canonical sound of so many seconds.
+func tone(t *testing.T, seconds string, hz string) []byte {
+	t.Helper()
+	program, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Fatal("ffmpeg is not installed: the sounds of these tests are made with it")
+	}
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), program, "-hide_banner", "-f", "lavfi", "-i", "sine=frequency="+hz+":duration="+seconds,
+		"-ac", "1", "-ar", "32000", "-b:a", "64k", "-reservoir", "0", "-write_xing", "0", "-id3v2_version", "0", "-map_metadata", "-1", "-f", "mp3", "-")
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("ffmpeg: %v: %s", err, errs.String())
+	}
+	return out.Bytes()
+}
+
+func sealRaw(kind string, payload []byte, n *town) []byte {
+	return must(seal.Seal(kind, payload, n.authority))
+}

@@ -1,0 +1,36 @@
+// Package people keeps the register of people, the posts they hold, and how
+// they sign in.
+//
+// Rights belong to posts, posts are held by people from a day until a day, and
+// a post can be lent to a named person for dated days: so a holiday, a transfer
+// or a merger changes one row and no right. Nobody can give what is outside the
+// places where they themselves manage people, and nobody can change how somebody
+// signs in whose rights reach further than theirs.
+//
+// A person signs in with a password and a code (TOTP, RFC 6238), or with a
+// passkey (WebAuthn Level 3). There is no default account and no default
+// password. Being signed in shows the desk and approves nothing: an approval is
+// an assertion over the document's bytes, which package signer checks against
+// its own roster.
+//
+//	person.go    who there is
+//	post.go      posts, who holds them, and the rights that gives today
+//	password.go  argon2id, and which passwords are refused
+//	lockout.go   how wrong tries slow down the next one
+//	signin.go    login, password and code
+//	session.go   what a browser holds afterwards
+//	link.go      a link that signs in once: the first day, a lost phone
+//	totp.go      setting up codes
+//	passkey.go   adding passkeys, signing in with them, asking them to approve
+//	sql.go       rows
+package people
+
+import "loa/db"
+
+// Register is the register of people in one database.
+type Register struct {
+	DB     *db.DB
+	RPID   string // WebAuthn relying party: the site's domain, "loa.example.vn"; passkeys are bound to it for ever
+	Origin string // the site as browsers name it: "https://loa.example.vn"
+	Issuer string // the name that authenticator apps and browsers show: "Loa Lam Xuyên"
+}

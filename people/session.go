@@ -1,0 +1,196 @@
+package people
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"loa"
+	"loa/db"
+)
+
+// workday is how long a session lasts: whoever signed in at five for the morning
+// broadcast need not again before the evening one.
+const workday = 12 * time.Hour
+
+// How says what a session began with.
+type How string
+
+// The ways. With a password alone, while nothing better is set up, and with a
+// link a person may only set up a code or a passkey.
+const (
+	ByPassword How = "password"
+	ByLink     How = "link"
+	ByCode     How = "code" // password and TOTP
+	ByPasskey  How = "passkey"
+)
+
+func (h How) complete() bool { return h == ByCode || h == ByPasskey }
+
+// Session is what a browser holds.
+type Session struct {
+	// Actor is the person with the rights held at this moment; without any while
+	// the session is not complete.
+	Actor loa.Actor
+	// Complete is false for a session that may only set up a code or a passkey.
+	Complete bool
+	How      How
+	Since    time.Time
+	Seen     time.Time // to the minute
+	Expires  time.Time
+}
+
+// Session is the session of a token, with rights as they are now; otherwise
+// people.signed_out. Call it for every request: a post that ended a minute ago
+// gives nothing any more.
+func (r *Register) Session(ctx context.Context, token string) (s Session, err error) {
+	id := loa.Hash([]byte(token))
+	var now time.Time
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		now = tx.Now()
+		var person string
+		s, person, err = findSession(tx, id)
+		if err != nil {
+			return err
+		}
+		s.Actor, err = actor(tx, person)
+		if !s.Complete {
+			s.Actor.Post, s.Actor.Grants = "", nil
+		}
+		return err
+	})
+	if err != nil {
+		return Session{}, fmt.Errorf("read session: %w", err)
+	}
+	if now.Sub(s.Seen) >= time.Minute {
+		err = r.DB.Write(ctx, func(tx *db.Tx) error {
+			_, err := tx.Exec("UPDATE session SET seen_at = ? WHERE id = ?", tx.NowMS(), id)
+			return err
+		})
+		if err != nil {
+			return Session{}, fmt.Errorf("mark session seen: %w", err)
+		}
+		s.Seen = now
+	}
+	return s, nil
+}
+
+func findSession(tx *db.Tx, id string) (s Session, person string, err error) {
+	var since, seen, expires int64
+	err = tx.Row("SELECT person, how, created_at, seen_at, expires_at FROM session WHERE id = ? AND expires_at > ?", id, tx.NowMS()).
+		Scan(&person, &s.How, &since, &seen, &expires)
+	if errors.Is(err, db.ErrNone) {
+		return Session{}, "", loa.Errorf(loa.Forbidden, "people.signed_out")
+	}
+	s.Complete = s.How.complete()
+	s.Since, s.Seen, s.Expires = time.UnixMilli(since).UTC(), time.UnixMilli(seen).UTC(), time.UnixMilli(expires).UTC()
+	return s, person, err
+}
+
+// SignOut ends the session of a token. A token without a session is signed out
+// already, which is what was wanted.
+func (r *Register) SignOut(ctx context.Context, token string) error {
+	err := r.DB.Write(ctx, func(tx *db.Tx) error {
+		id := loa.Hash([]byte(token))
+		_, person, err := findSession(tx, id)
+		if loa.KeyOf(err) == "people.signed_out" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		a, err := lockAccount(tx, person)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec("DELETE FROM session WHERE id = ?", id); err != nil {
+			return err
+		}
+		return a.note(tx, a.self(), "people.signed_out", nil)
+	})
+	if err != nil {
+		return fmt.Errorf("sign out: %w", err)
+	}
+	return nil
+}
+
+// SignOutEverywhere ends all of a person's sessions: their own wish, or that of
+// whoever manages all that the person's posts reach.
+func (r *Register) SignOutEverywhere(ctx context.Context, who loa.Actor, person string) error {
+	err := r.DB.Write(ctx, func(tx *db.Tx) error {
+		a, err := lockAccount(tx, person)
+		if err != nil {
+			return err
+		}
+		if who.ID != person {
+			if err := mustReach(tx, who, a.Person); err != nil {
+				return err
+			}
+		}
+		if err := endSessions(tx, person); err != nil {
+			return err
+		}
+		return a.note(tx, who, "people.signed_out_everywhere", nil)
+	})
+	if err != nil {
+		return fmt.Errorf("sign out everywhere: %w", err)
+	}
+	return nil
+}
+
+// Sweep forgets what is over: sessions, links, questions nobody answered, wrong
+// tries of long ago. Nothing depends on it but the size of the tables; once an
+// hour is often enough.
+func (r *Register) Sweep(ctx context.Context) error {
+	err := r.DB.Write(ctx, func(tx *db.Tx) error {
+		for _, table := range []string{"session", "signin_link", "ceremony"} {
+			if _, err := tx.Exec("DELETE FROM "+table+" WHERE expires_at <= ?", tx.NowMS()); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec("DELETE FROM signin_failure WHERE last_at < ?", tx.NowMS()-forgotten.Milliseconds())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("sweep sign-ins: %w", err)
+	}
+	return nil
+}
+
+// begin opens a session for the person and writes it in the book.
+func (a account) begin(tx *db.Tx, how How, address string) (token string, err error) {
+	token = newToken()
+	_, err = tx.Exec("INSERT INTO session (id, person, how, created_at, seen_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+		loa.Hash([]byte(token)), a.ID, string(how), tx.NowMS(), tx.NowMS(), tx.NowMS()+workday.Milliseconds())
+	if err != nil {
+		return "", fmt.Errorf("open session: %w", err)
+	}
+	data := map[string]any{"how": how}
+	if address != "" {
+		data["address"] = address
+	}
+	return token, a.note(tx, a.self(), "people.signed_in", data)
+}
+
+func endSessions(tx *db.Tx, person string) error {
+	_, err := tx.Exec("DELETE FROM session WHERE person = ?", person)
+	return err
+}
+
+// endIncomplete ends the sessions that could still set up a code or a passkey:
+// once the person has one, another that knew the first password must not add theirs.
+func endIncomplete(tx *db.Tx, person string) error {
+	_, err := tx.Exec("DELETE FROM session WHERE person = ? AND how IN (?, ?)", person, string(ByPassword), string(ByLink))
+	return err
+}
+
+// newToken is 256 random bits as 43 characters of base64url. Only its SHA-256 is
+// kept, so that a stolen database opens no session.
+func newToken() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
