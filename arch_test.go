@@ -42,7 +42,8 @@ var law = house{
 		"seal": ".",
 		"wire": ". seal",
 		// the process that alone opens authority keys
-		"signer": ". seal wire",
+		"signer":         ". seal wire",
+		"signer/softkey": ". signer wire", // for tests and the demonstration
 		// the spine
 		"lang":      ".",
 		"db":        ".",
@@ -70,7 +71,7 @@ var law = house{
 		// put together
 		"node": ". bulletin bus bus/natsd db door journal lang office people seal signer sound speaker unit" +
 			" voice web web/api web/desk wire",
-		"cmd/loa":         ". db door edge node people seal signer sound speaker unit voice wire",
+		"cmd/loa": ". bulletin db edge lang node office people signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
 		"e2e":             "*",
 	},
@@ -89,7 +90,7 @@ var law = house{
 		{"github.com/pkg/errors", "", "the standard errors are enough"},
 		{"github.com/stretchr/testify/...", "", "tests use testing and go-cmp"},
 	},
-	tests: "db/dbtest e2e",
+	tests: "db/dbtest e2e signer/softkey",
 	mayGo: "bus bus/natsd db door edge node web signer cmd/...", // db watches the connection that holds a lock
 	clock: "cmd/...",
 }

@@ -68,10 +68,10 @@ func (n Notice) clean(now time.Time) (Notice, error) {
 		return n, loa.Errorf(loa.Invalid, "bulletin.dates")
 	}
 	if n.PlaysDay == 0 {
-		n.PlaysDay = 4
+		n.PlaysDay = 4 * (1 + n.Repeat) // each reading is a play
 	}
 	if n.Plays == 0 {
-		n.Plays = 28
+		n.Plays = 7 * n.PlaysDay
 	}
 	if n.PlaysDay < 1 || n.PlaysDay > 20 || n.Plays < n.PlaysDay || n.Plays > 500 || n.Repeat < 0 || n.Repeat > 2 {
 		return n, loa.Errorf(loa.Invalid, "bulletin.plays")

@@ -126,8 +126,8 @@ func (b Bulletin) allowed(policies []wire.Policy, commune loa.Path, start int64)
 	}
 }
 
-// countPlays holds the slots to what the warrant promises a day and in all, in
-// each commune: a speaker would refuse the rest.
+// countPlays holds the readings of all slots to what the warrant promises a day
+// and in all, in each commune: a speaker would refuse the rest.
 func (b Bulletin) countPlays(tx *db.Tx) error {
 	slots, err := slotsOf(tx, b.ID)
 	if err != nil {
@@ -140,8 +140,8 @@ func (b Bulletin) countPlays(tx *db.Tx) error {
 	days, all := map[at]int{}, map[loa.Path]int{}
 	for _, s := range slots {
 		k := at{s.Commune, time.UnixMilli(s.Start).In(loa.Zone()).Format(time.DateOnly)}
-		days[k]++
-		all[s.Commune]++
+		days[k] += 1 + b.Repeat
+		all[s.Commune] += 1 + b.Repeat
 		if days[k] > b.PlaysDay || all[s.Commune] > b.Plays {
 			return loa.Errorf(loa.Conflict, "schedule.too_often", b.PlaysDay, b.Plays)
 		}

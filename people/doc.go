@@ -33,4 +33,7 @@ type Register struct {
 	RPID   string // WebAuthn relying party: the site's domain, "loa.example.vn"; passkeys are bound to it for ever
 	Origin string // the site as browsers name it: "https://loa.example.vn"
 	Issuer string // the name that authenticator apps and browsers show: "Loa Lam Xuyên"
+	// OpenLinks lets a link sign in completely, with every right of its person.
+	// Only a demonstration sets it: its people have no phones.
+	OpenLinks bool
 }

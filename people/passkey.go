@@ -224,13 +224,17 @@ func (r *Register) FinishPasskeySignIn(ctx context.Context, response []byte, add
 	if err != nil {
 		return "", err
 	}
+	var theirs tries
+	err = r.DB.Write(ctx, func(tx *db.Tx) error {
+		theirs, err = try(tx, byAddress(address))
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("sign in with passkey: %w", err)
+	}
 	var told error
 	err = r.DB.Write(ctx, func(tx *db.Tx) error {
 		told = nil
-		theirs, err := try(tx, byAddress(address))
-		if err != nil {
-			return err
-		}
 		o, used, wrong, err := check(tx, site, response)
 		if err != nil {
 			return err

@@ -57,6 +57,7 @@ func (r *Register) Session(ctx context.Context, token string) (s Session, err er
 			return err
 		}
 		s.Actor, err = actor(tx, person)
+		s.Complete = s.Complete || r.OpenLinks && s.How == ByLink
 		if !s.Complete {
 			s.Actor.Post, s.Actor.Grants = "", nil
 		}

@@ -2,9 +2,10 @@
 // one form a loudspeaker plays. Read it in the order the sound goes:
 //
 //	sniff.go      what is it: by its bytes, never by its name
-//	sandbox.go    run ffmpeg where it can read one folder and reach nothing
+//	run.go        start ffmpeg
+//	sandbox.go    where it can read one folder and reach nothing
 //	encode.go     decode, set the loudness, encode, measure again
-//	loudness.go   what ffmpeg measured (EBU R 128)
+//	loudness.go   what ffmpeg measured (EBU R 128), and what to change
 //	canonical.go  the form itself; wire.CheckFrames holds every result to it
 //	probe.go      what this machine gives, for loa doctor
 //

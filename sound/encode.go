@@ -143,41 +143,29 @@ func notAudio(err error) error {
 // peak, because ffmpeg's loudnorm, measured, misses the target by 2 LU for our
 // own synthetic speech and by 20 LU for anything under three seconds.
 func (e Encoder) level(ctx context.Context, j job, before Loudness) (Loudness, error) {
-	const (
-		rounds = 5
-		near   = 0.3  // LU from the target that need no further round
-		start  = -2.2 // dB: a ceiling that encoding mostly does not lift above the limit
-		squash = 12.0 // dB the limiter may take: more, and a click becomes a roar
-	)
-	gain, ceiling := TargetLUFS-before.IntegratedLUFS, start
-	var after Loudness
-	for range rounds {
-		gain = min(gain, ceiling+squash-before.TruePeakDB)
-		if err := e.encode(ctx, j, gain, ceiling); err != nil {
+	s := firstSetting(before)
+	for round := range rounds {
+		if err := e.encode(ctx, j, s); err != nil {
 			return Loudness{}, err
 		}
-		var err error
-		if after, err = e.measure(ctx, j, MP3, "mp3"); err != nil {
+		after, err := e.measure(ctx, j, MP3, "mp3")
+		if err != nil {
 			return Loudness{}, err
 		}
-		short, over := TargetLUFS-after.IntegratedLUFS, after.TruePeakDB-TruePeakLimit
-		if math.Abs(short) <= near && over <= 0 {
+		next, done := s.next(round, before, after)
+		if done {
 			return after, nil
 		}
-		gain += short
-		ceiling -= max(over, 0)
+		s = next
 	}
-	if after.TruePeakDB > TruePeakLimit {
-		return Loudness{}, fmt.Errorf("level: true peak %.1f dBTP after %d rounds", after.TruePeakDB, rounds)
-	}
-	return after, nil
+	return Loudness{}, fmt.Errorf("level: true peak above the limit after %d rounds", rounds)
 }
 
-// encode writes "pcm", louder by gain dB and with no peak above ceiling dB, as
-// "mp3". The limiter works at four times the rate, so that it sees true peaks.
-func (e Encoder) encode(ctx context.Context, j job, gain, ceiling float64) error {
+// encode writes "pcm" with this setting as "mp3". The limiter works at four
+// times the rate, so that it sees true peaks.
+func (e Encoder) encode(ctx context.Context, j job, s setting) error {
 	filter := fmt.Sprintf("volume=%.2fdB,aresample=%d,alimiter=limit=%.4f:level=0:attack=2:release=50,aresample=%d",
-		gain, 4*sampleRate, math.Pow(10, ceiling/20), sampleRate)
+		s.gain, 4*sampleRate, math.Pow(10, s.ceiling/20), sampleRate)
 	args := append(inputArgs(WAV, "pcm"), "-af", filter)
 	args = append(args, canonicalArgs()...)
 	if _, err := e.ffmpeg(ctx, j, append(args, "file:mp3")...); err != nil {

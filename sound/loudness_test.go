@@ -3,6 +3,7 @@ package sound
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -63,6 +64,38 @@ func TestTail(t *testing.T) {
 		}
 		if want := all.Bytes()[max(0, all.Len()-tailBytes):]; !bytes.Equal(end.b, want) {
 			t.Fatalf("after %d bytes it holds other than the last %d", all.Len(), tailBytes)
+		}
+	}
+}
+
+// TestSetting plays encoder: the limiter gives back half of what is asked of it
+// as loudness, and encoding lifts the peak by a different amount each round.
+// However unlucky, the search ends below the peak limit, and near the target
+// unless the limiter's bound forbids it.
+func TestSetting(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 10_000 {
+		before := Loudness{IntegratedLUFS: -50 + 45*r.Float64()}
+		crest := 3 + 12*r.Float64()
+		before.TruePeakDB = before.IntegratedLUFS + crest
+		s, done := firstSetting(before), false
+		var after Loudness
+		for round := 0; round < rounds && !done; round++ {
+			limited := max(0, before.TruePeakDB+s.gain-s.ceiling)
+			if limited > squash+1e-9 {
+				t.Fatalf("the limiter takes %.1f dB", limited)
+			}
+			after = Loudness{
+				IntegratedLUFS: before.IntegratedLUFS + s.gain - limited/2,
+				TruePeakDB:     before.TruePeakDB + s.gain - limited + 1.3*r.Float64(),
+			}
+			s, done = s.next(round, before, after)
+		}
+		if !done || after.TruePeakDB > TruePeakLimit {
+			t.Fatalf("crest %.1f from %+v ends at %+v, done %v", crest, before, after, done)
+		}
+		if off := math.Abs(after.IntegratedLUFS - TargetLUFS); off > 2 {
+			t.Fatalf("crest %.1f from %+v ends %.1f LU from the target", crest, before, off)
 		}
 	}
 }

@@ -34,20 +34,17 @@ func (r *Register) NewCode(ctx context.Context, who loa.Actor, pole string) (str
 		raw[i] = codeLetters[int(c)%len(codeLetters)]
 	}
 	code := string(raw[:])
-	err := r.DB.Write(ctx, func(tx *db.Tx) error {
+	err := r.write(ctx, who, func(tx *db.Tx) (journal.Entry, error) {
 		p, err := findPole(tx, pole)
 		if err != nil {
-			return err
+			return journal.Entry{}, err
 		}
 		if err := who.Must(loa.RightSpeakers, p.Path); err != nil {
-			return err
+			return journal.Entry{}, err
 		}
-		if _, err := tx.Exec(`INSERT INTO enrol_code (hash, pole_id, expires_at) VALUES (?, ?, ?)`,
-			loa.Hash([]byte(code)), pole, tx.Now().Add(CodeLife).UnixMilli()); err != nil {
-			return err
-		}
-		_, err = journal.Append(tx, who, journal.Entry{Verb: "speaker.code_made", Path: p.Path, Subject: pole})
-		return err
+		_, err = tx.Exec(`INSERT INTO enrol_code (hash, pole_id, expires_at) VALUES (?, ?, ?)`,
+			loa.Hash([]byte(code)), pole, tx.Now().Add(CodeLife).UnixMilli())
+		return journal.Entry{Verb: "speaker.code_made", Path: p.Path, Subject: pole}, err
 	})
 	if err != nil {
 		return "", fmt.Errorf("make enrolment code: %w", err)
@@ -76,58 +73,59 @@ func (r *Register) Enrol(ctx context.Context, code, key, sig string) (Box, error
 		return Box{}, loa.Errorf(loa.Forbidden, "enrol.not_your_key")
 	}
 	var b Box
-	err = r.DB.Write(ctx, func(tx *db.Tx) error {
-		refused := loa.Errorf(loa.Forbidden, "enrol.code_refused")
-		hash := loa.Hash([]byte(code))
-		var pole string
-		var used *string
-		var expires int64
-		// The update takes the row's lock, so two boxes with one code queue here.
-		n, err := tx.Exec(`UPDATE enrol_code SET expires_at = expires_at WHERE hash = ?`, hash)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return refused
-		}
-		if err := tx.Row(`SELECT pole_id, box_id, expires_at FROM enrol_code WHERE hash = ?`, hash).
-			Scan(&pole, &used, &expires); err != nil {
-			return err
-		}
-		if used != nil {
-			if b, err = findBox(tx, *used); err != nil {
-				return err
-			}
-			if b.Key != key {
-				return refused
-			}
-			return nil
-		}
-		if tx.NowMS() > expires {
-			return refused
-		}
-		p, err := findPole(tx, pole)
-		if err != nil {
-			return err
+	err = r.write(ctx, loa.System(), func(tx *db.Tx) (journal.Entry, error) {
+		var known bool
+		var p Pole
+		if b, p, known, err = useCode(tx, loa.Hash([]byte(code)), key); err != nil || known {
+			return journal.Entry{}, err
 		}
 		b = Box{ID: loa.NewID(tx.Now()), Pole: p, Key: key, Check: CheckDigits(pub), State: Waiting}
 		if err := insertBox(tx, b); err != nil {
 			if db.IsUnique(err) {
-				return loa.Errorf(loa.Conflict, "enrol.key_known")
+				return journal.Entry{}, loa.Errorf(loa.Conflict, "enrol.key_known")
 			}
-			return err
+			return journal.Entry{}, err
 		}
-		if _, err := tx.Exec(`UPDATE enrol_code SET box_id = ? WHERE hash = ?`, b.ID, hash); err != nil {
-			return err
-		}
-		_, err = journal.Append(tx, loa.System(), journal.Entry{
-			Verb: "speaker.asked", Path: p.Path, Subject: b.ID, Data: map[string]string{"pole": p.ID, "check": b.Check}})
-		return err
+		_, err := tx.Exec(`UPDATE enrol_code SET box_id = ? WHERE hash = ?`, b.ID, loa.Hash([]byte(code)))
+		return journal.Entry{Verb: "speaker.asked", Path: p.Path, Subject: b.ID,
+			Data: map[string]string{"pole": p.ID, "check": b.Check}}, err
 	})
 	if err != nil {
 		return Box{}, fmt.Errorf("enrol: %w", err)
 	}
 	return b, nil
+}
+
+// useCode finds what a code stands for: the box that used it already, if it is
+// the one that asks, or the pole a new box may ask for.
+func useCode(tx *db.Tx, hash, key string) (b Box, p Pole, known bool, err error) {
+	refused := loa.Errorf(loa.Forbidden, "enrol.code_refused")
+	// The update takes the row's lock, so two boxes with one code queue here.
+	n, err := tx.Exec(`UPDATE enrol_code SET expires_at = expires_at WHERE hash = ?`, hash)
+	if err != nil {
+		return b, p, false, err
+	}
+	if n == 0 {
+		return b, p, false, refused
+	}
+	var pole, used string
+	var expires int64
+	if err := tx.Row(`SELECT pole_id, COALESCE(box_id, ''), expires_at FROM enrol_code WHERE hash = ?`, hash).
+		Scan(&pole, &used, &expires); err != nil {
+		return b, p, false, err
+	}
+	if used != "" {
+		b, err = findBox(tx, used)
+		if err == nil && b.Key != key {
+			err = refused
+		}
+		return b, p, true, err
+	}
+	if tx.NowMS() > expires {
+		return b, p, false, refused
+	}
+	p, err = findPole(tx, pole)
+	return b, p, false, err
 }
 
 // SealedPlacement is the placement of a box once an officer has confirmed it;

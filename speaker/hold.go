@@ -129,53 +129,52 @@ func (r *Register) PolicyVersion(ctx context.Context, path loa.Path) (v int64, e
 
 // SetPolicy has the signer seal a policy with a person's approval over its
 // bytes and tells every commune it reaches.
-func (r *Register) SetPolicy(ctx context.Context, who loa.Actor, payload []byte, approval wire.Approval) (entry string, err error) {
+func (r *Register) SetPolicy(ctx context.Context, who loa.Actor, payload []byte, approval wire.Approval) error {
 	p, err := wire.ReadPolicy(payload)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := who.Must(loa.RightDispatch, p.Path); err != nil {
-		return "", err
+		return err
 	}
 	sealed, err := r.Signer.Seal(ctx, wire.PolicyType, payload, []wire.Approval{approval})
 	if err != nil {
-		return "", fmt.Errorf("seal policy: %w", err)
+		return fmt.Errorf("seal policy: %w", err)
 	}
-	err = r.DB.Write(ctx, func(tx *db.Tx) error {
+	err = r.write(ctx, who, func(tx *db.Tx) (journal.Entry, error) {
 		hash, err := Keep(tx, wire.PolicyType, p.Path, sealed)
 		if err != nil {
-			return err
+			return journal.Entry{}, err
 		}
 		n, err := tx.Exec(`INSERT INTO policy (path, version, hash) VALUES (?, ?, ?)
 			ON CONFLICT (path) DO UPDATE SET version = excluded.version, hash = excluded.hash
 			WHERE policy.version < excluded.version`, p.Path, p.Version, hash)
 		if err != nil {
-			return err
+			return journal.Entry{}, err
 		}
 		if n == 0 {
-			return loa.Errorf(loa.Conflict, "policy.old_version")
+			return journal.Entry{}, loa.Errorf(loa.Conflict, "policy.old_version")
 		}
 		from, to := db.PrefixRange(string(p.Path))
 		communes, err := db.All(tx, `SELECT path FROM commune WHERE path = ? OR (path >= ? AND path < ?) ORDER BY path`,
 			[]any{p.Path, from, to}, scanText)
 		if err != nil {
-			return err
+			return journal.Entry{}, err
 		}
 		var emits []journal.Emit
 		for _, c := range communes {
 			emit, err := WriteBeacon(tx, r.Keys, loa.Path(c))
 			if err != nil {
-				return err
+				return journal.Entry{}, err
 			}
 			emits = append(emits, emit)
 		}
-		entry, err = journal.Append(tx, who, journal.Entry{Verb: "policy.set", Path: p.Path, Subject: hash, Data: p, Emits: emits})
-		return err
+		return journal.Entry{Verb: "policy.set", Path: p.Path, Subject: hash, Data: p, Emits: emits}, nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("set policy: %w", err)
+		return fmt.Errorf("set policy: %w", err)
 	}
-	return entry, nil
+	return nil
 }
 
 // NextNow is the number the next now warrant of an issuer must carry. The

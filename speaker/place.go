@@ -50,61 +50,58 @@ func (r *Register) DraftPlacement(ctx context.Context, who loa.Actor, box string
 
 // Confirm has the signer seal the drafted placement with the officer's approval
 // and hands it to the box: from now on the box belongs to its pole.
-func (r *Register) Confirm(ctx context.Context, who loa.Actor, box string, approval wire.Approval) (entry string, err error) {
+func (r *Register) Confirm(ctx context.Context, who loa.Actor, box string, approval wire.Approval) error {
 	var payload []byte
-	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+	err := r.DB.Read(ctx, func(tx *db.Tx) error {
 		return tx.Row(`SELECT draft FROM box WHERE id = ?`, box).Scan(&payload)
 	})
 	if err != nil || payload == nil {
-		return "", loa.Errorf(loa.NotFound, "box.no_draft").Because(err)
+		return loa.Errorf(loa.NotFound, "box.no_draft").Because(err)
 	}
 	placement, err := wire.ReadPlacement(payload)
 	if err != nil {
-		return "", err
+		return err
 	}
 	sealed, err := r.Signer.Seal(ctx, wire.PlacementType, payload, []wire.Approval{approval})
 	if err != nil {
-		return "", fmt.Errorf("seal placement: %w", err)
+		return fmt.Errorf("seal placement: %w", err)
 	}
-	err = r.DB.Write(ctx, func(tx *db.Tx) error {
+	err = r.write(ctx, who, func(tx *db.Tx) (journal.Entry, error) {
 		if err := tx.Lock("box", box); err != nil {
-			return err
+			return journal.Entry{}, err
 		}
 		b, err := findBox(tx, box)
 		if err != nil {
-			return err
+			return journal.Entry{}, err
 		}
 		if err := who.Must(loa.RightSpeakers, b.Pole.Path); err != nil {
-			return err
+			return journal.Entry{}, err
 		}
 		if placement.Version != b.Version+1 {
-			return loa.Errorf(loa.Conflict, "box.changed_meanwhile")
+			return journal.Entry{}, loa.Errorf(loa.Conflict, "box.changed_meanwhile")
 		}
-		state, verb := Placed, "speaker.placed"
+		entry := journal.Entry{Verb: "speaker.placed", Path: b.Pole.Path, Subject: box, Data: placement}
+		state := Placed
 		if placement.Revoked {
-			state, verb = Revoked, "speaker.revoked"
+			state, entry.Verb = Revoked, "speaker.revoked"
 		}
 		if _, err := tx.Exec(`UPDATE box SET state = ?, version = ?, placement = ?, draft = NULL WHERE id = ?`,
 			state, placement.Version, sealed, box); err != nil {
-			return err
+			return journal.Entry{}, err
 		}
 		commune := b.Pole.Path.Commune()
 		if err := lockCommune(tx, commune); err != nil {
-			return err
+			return journal.Entry{}, err
 		}
 		if _, err := tx.Exec(`UPDATE commune SET placements = placements + 1 WHERE path = ?`, commune); err != nil {
-			return err
+			return journal.Entry{}, err
 		}
-		emit, err := WriteBeacon(tx, r.Keys, commune)
-		if err != nil {
-			return err
-		}
-		entry, err = journal.Append(tx, who, journal.Entry{
-			Verb: verb, Path: b.Pole.Path, Subject: box, Data: placement, Emits: []journal.Emit{emit}})
-		return err
+		beacon, err := WriteBeacon(tx, r.Keys, commune)
+		entry.Emits = []journal.Emit{beacon}
+		return entry, err
 	})
 	if err != nil {
-		return "", fmt.Errorf("confirm placement: %w", err)
+		return fmt.Errorf("confirm placement: %w", err)
 	}
-	return entry, nil
+	return nil
 }

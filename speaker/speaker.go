@@ -31,6 +31,9 @@ type Register struct {
 	Keys   Keys
 	Signer Sealer
 	Root   seal.Root
+	// Said is called after each commit, with the journal row just written, so
+	// that the committing process speaks it at once.
+	Said func(id string, e journal.Entry)
 }
 
 // Pole is a place where people hear.
@@ -62,24 +65,47 @@ type Box struct {
 	Health  Health
 }
 
-// AddPole puts a pole into the register.
-func (r *Register) AddPole(ctx context.Context, who loa.Actor, p Pole) (Pole, error) {
-	err := r.DB.Write(ctx, func(tx *db.Tx) error {
-		if _, err := unit.FindTx(tx, p.Path); err != nil {
+// Silently is Said for a tool beside the server: the server's sweeper says what
+// the tool wrote.
+func Silently(string, journal.Entry) {}
+
+// write is the one shape of a change here: the change and its journal row in
+// one transaction, then the row is said. A change that wrote no row says none.
+func (r *Register) write(ctx context.Context, who loa.Actor, change func(tx *db.Tx) (journal.Entry, error)) error {
+	var row string
+	var entry journal.Entry
+	err := r.DB.Write(ctx, func(tx *db.Tx) (err error) {
+		row = ""
+		if entry, err = change(tx); err != nil || entry.Verb == "" {
 			return err
 		}
+		row, err = journal.Append(tx, who, entry)
+		return err
+	})
+	if err == nil && row != "" {
+		r.Said(row, entry)
+	}
+	return err
+}
+
+// AddPole puts a pole into the register.
+func (r *Register) AddPole(ctx context.Context, who loa.Actor, p Pole) (Pole, error) {
+	err := r.write(ctx, who, func(tx *db.Tx) (journal.Entry, error) {
+		if _, err := unit.FindTx(tx, p.Path); err != nil {
+			return journal.Entry{}, err
+		}
 		if err := who.Must(loa.RightSpeakers, p.Path); err != nil {
-			return err
+			return journal.Entry{}, err
 		}
 		p.Name = strings.TrimSpace(p.Name)
 		if p.Name == "" || len(p.Name) > 200 {
-			return loa.Errorf(loa.Invalid, "pole.name")
+			return journal.Entry{}, loa.Errorf(loa.Invalid, "pole.name")
 		}
 		if p.Cap < 1 || p.Cap > 100 {
-			return loa.Errorf(loa.Invalid, "pole.cap", p.Cap)
+			return journal.Entry{}, loa.Errorf(loa.Invalid, "pole.cap", p.Cap)
 		}
 		if p.Path.Commune() == "" {
-			return loa.Errorf(loa.Invalid, "pole.outside_commune", string(p.Path))
+			return journal.Entry{}, loa.Errorf(loa.Invalid, "pole.outside_commune", string(p.Path))
 		}
 		p.ID = loa.NewID(tx.Now())
 		if p.Code == "" {
@@ -87,12 +113,11 @@ func (r *Register) AddPole(ctx context.Context, who loa.Actor, p Pole) (Pole, er
 		}
 		if err := insertPole(tx, p); err != nil {
 			if db.IsUnique(err) {
-				return loa.Errorf(loa.Conflict, "pole.code_taken", p.Code)
+				return journal.Entry{}, loa.Errorf(loa.Conflict, "pole.code_taken", p.Code)
 			}
-			return err
+			return journal.Entry{}, err
 		}
-		_, err := journal.Append(tx, who, journal.Entry{Verb: "speaker.pole_added", Path: p.Path, Subject: p.ID, Data: p})
-		return err
+		return journal.Entry{Verb: "speaker.pole_added", Path: p.Path, Subject: p.ID, Data: p}, nil
 	})
 	if err != nil {
 		return Pole{}, fmt.Errorf("add pole: %w", err)

@@ -64,30 +64,38 @@ type Allowed struct {
 }
 
 // PolicyAllows applies the policies along a device's path to one sound of ms
-// milliseconds at start (UTC milliseconds): every policy that covers the path
-// must allow it from first to last sample. An emergency ignores hours but keeps
+// milliseconds at start (UTC milliseconds): at every moment from first to last
+// sample some policy is in force, and every policy in force then allows it, also
+// one that begins while the sound lasts. An emergency ignores hours but keeps
 // nothing from the caps of hardware; exercises and the rest obey. No policy: no
 // sound but an emergency.
 func PolicyAllows(policies []Policy, place loa.Path, class Class, start, ms int64) Allowed {
-	volume, found := 100, false
-	for _, p := range policies {
-		if !p.Path.Covers(place) || start < p.From || start >= p.Until {
-			continue
-		}
-		found = true
-		if class == Emergency {
-			continue
-		}
-		volume = min(volume, p.Volume)
-		if !p.open(start, ms) {
-			return Allowed{Why: "policy.hours"}
-		}
-	}
 	if class == Emergency {
 		return Allowed{Volume: 100}
 	}
-	if !found {
+	end := start + ms
+	var meant []Policy
+	for _, p := range policies {
+		if p.Path.Covers(place) && p.From < end && start < p.Until {
+			meant = append(meant, p)
+		}
+	}
+	slices.SortFunc(meant, func(a, b Policy) int { return cmp.Compare(a.From, b.From) })
+	ruled := start // from start to here some policy is in force
+	for _, p := range meant {
+		if p.From <= ruled {
+			ruled = max(ruled, p.Until)
+		}
+	}
+	if len(meant) == 0 || ruled < end {
 		return Allowed{Why: "policy.none"}
+	}
+	volume := 100
+	for _, p := range meant {
+		volume = min(volume, p.Volume)
+		if !p.open(max(start, p.From), min(end, p.Until)) {
+			return Allowed{Why: "policy.hours"}
+		}
 	}
 	if volume == 0 {
 		return Allowed{Why: "policy.silent"}
@@ -95,18 +103,32 @@ func PolicyAllows(policies []Policy, place loa.Path, class Class, start, ms int6
 	return Allowed{Volume: volume}
 }
 
-// open reports whether one span of hours holds the whole sound. Spans never
-// cross midnight; a sound that does is refused.
-func (p Policy) open(start, ms int64) bool {
-	t := time.UnixMilli(start).In(loa.Zone())
+// open reports whether the policy's hours hold every millisecond from start to
+// before end. Spans that touch join, also at midnight.
+func (p Policy) open(start, end int64) bool {
+	for at := start; at < end; {
+		until, ok := p.openUntil(at)
+		if !ok {
+			return false
+		}
+		at = until
+	}
+	return true
+}
+
+// openUntil finds the furthest end, in UTC milliseconds, of the spans that hold
+// the moment at.
+func (p Policy) openUntil(at int64) (until int64, ok bool) {
+	t := time.UnixMilli(at).In(loa.Zone())
+	midnight := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, loa.Zone()).UnixMilli()
 	day := (int(t.Weekday())+6)%7 + 1
-	first := int64(t.Hour()*3600+t.Minute()*60+t.Second())*1000 + int64(t.Nanosecond()/1e6)
 	for _, h := range p.Hours {
-		if slices.Contains(h.Days, day) && first >= int64(h.From)*60_000 && first+ms <= int64(h.Until)*60_000 {
-			return true
+		from, end := midnight+int64(h.From)*60_000, midnight+int64(h.Until)*60_000
+		if slices.Contains(h.Days, day) && at >= from && at < end && end > until {
+			until, ok = end, true
 		}
 	}
-	return false
+	return until, ok
 }
 
 // Spacing is the silence in milliseconds between two readings of one slot.

@@ -57,6 +57,12 @@ type Point struct {
 	Lon int64 `json:"lon"`
 }
 
+// onEarth reports whether the coordinates exist; the test whether a point lies
+// in an area overflows for others.
+func (p Point) onEarth() bool {
+	return p.Lat >= -90_000_000 && p.Lat <= 90_000_000 && p.Lon >= -180_000_000 && p.Lon <= 180_000_000
+}
+
 // Area narrows a place to a polygon of 3 to 32 points or a circle with a radius
 // in metres; exactly one of the two.
 type Area struct {
@@ -324,7 +330,7 @@ func CheckScope(scope []Place) error {
 			points = []Point{*a.Centre}
 		}
 		for _, pt := range points {
-			if pt.Lat < -90_000_000 || pt.Lat > 90_000_000 || pt.Lon < -180_000_000 || pt.Lon > 180_000_000 {
+			if !pt.onEarth() {
 				return malformed("scope", "point")
 			}
 		}
@@ -396,7 +402,7 @@ func (w Warrant) checkPlay() error {
 		return malformed("warrant", "media")
 	}
 	for _, m := range w.Media {
-		if !loa.IsHash(m.Hash) || m.Bytes <= 0 || m.Bytes > 64<<20 || m.MS <= 0 {
+		if !loa.IsHash(m.Hash) || m.Bytes <= 0 || m.Bytes > 64<<20 || m.MS <= 0 || m.MS > maxFrames*36 {
 			return malformed("warrant", "media")
 		}
 	}
@@ -486,6 +492,9 @@ func (p Placement) Check() error {
 	if !loa.IsID(p.Device) || !loa.IsID(p.Pole) || p.Version < 1 || p.Cap < 1 || p.Cap > 100 {
 		return malformed("placement", "device, pole, version or cap")
 	}
+	if p.At != nil && !p.At.onEarth() {
+		return malformed("placement", "at")
+	}
 	if len(p.Paths) == 0 || len(p.Paths) > 16 {
 		return malformed("placement", "paths")
 	}
@@ -555,8 +564,14 @@ func (b Beat) Check() error {
 	if !loa.IsID(b.Device) || len(b.Slot) > 64 || len(b.Why) > 64 || len(b.Version) > 64 {
 		return malformed("beat", "device")
 	}
+	if b.Warrant != "" && !loa.IsHash(b.Warrant) {
+		return malformed("beat", "warrant")
+	}
 	if !slices.Contains([]string{"idle", "accepted", "sounding", "refused", "finished"}, b.State) {
 		return malformed("beat", "state")
+	}
+	if b.Clock != ClockTrusted && b.Clock != ClockDegraded && b.Clock != ClockUnknown {
+		return malformed("beat", "clock")
 	}
 	return nil
 }

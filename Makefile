@@ -1,0 +1,47 @@
+# make alone prints the targets. The README's two commands are `make demo` and `make test`.
+GO ?= go
+LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: help
+help: ## print the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: tools ## everything needed, then an invented province with twelve speakers
+	$(GO) run ./cmd/loa demo
+
+.PHONY: demo-once
+demo-once: tools ## the main job once, without a browser, with a table of proof
+	$(GO) run ./cmd/loa demo -once
+
+.PHONY: test
+test: tools-test ## everything needed, then all tests, on both databases
+	$(GO) test ./...
+
+.PHONY: test-long
+test-long: tools-test ## the tests that take long: crashes at random moments, fuzzing
+	LOA_LONG=1 $(GO) test -timeout 60m -count=1 ./...
+	./scripts/fuzz 30s
+
+.PHONY: check
+check: tools-test ## format, vet, lint, race, docs
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(LINT) run ./...
+	$(GO) test -race -short -timeout 20m ./...
+
+.PHONY: bench
+bench: tools-test ## the figures of docs/benchmarks.md
+	./scripts/bench
+
+.PHONY: build
+build: ## the two programs, in bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/loa ./cmd/loa-speaker
+
+.PHONY: tools
+tools:
+	@./scripts/tools ffmpeg espeak-ng
+
+.PHONY: tools-test
+tools-test:
+	@./scripts/tools ffmpeg espeak-ng postgresql

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"loa"
+	"loa/db"
+	"loa/lang"
+	"loa/node"
+	"loa/signer"
+	"loa/sound"
+)
+
+// doctor says how this machine is configured, with secrets hidden, and what is
+// wrong. It changes nothing but one probe file in the sound folder.
+func doctor(ctx context.Context, a *app) error {
+	if len(a.args) > 0 {
+		return errUsage
+	}
+	c, err := node.FromEnv(a.getenv)
+	if err != nil {
+		return err
+	}
+	if err := c.Print(a.out); err != nil {
+		return err
+	}
+	catalog, err := lang.Load()
+	if err != nil {
+		return err
+	}
+	bad := 0
+	say := func(ok bool, what string) {
+		mark := "ok  "
+		if !ok {
+			mark, bad = "BAD ", bad+1
+		}
+		fmt.Fprintln(a.out, mark, what) //nolint:errcheck // nobody is left to tell
+	}
+	fmt.Fprintln(a.out) //nolint:errcheck // nobody is left to tell
+	checkDatabase(ctx, c, say)
+	checkSounds(ctx, c, say)
+	checkKeys(ctx, c, say)
+	for _, program := range []string{"ffmpeg", "espeak-ng"} {
+		path, err := exec.LookPath(program)
+		if err != nil {
+			say(false, program+" is not installed")
+			continue
+		}
+		say(true, program+": "+path)
+	}
+	report, err := sound.Probe(ctx, sound.Encoder{FFmpeg: "ffmpeg", Self: a.self})
+	if err != nil {
+		say(false, "sandbox: "+err.Error())
+	}
+	for _, f := range report.Findings() {
+		say(f.OK, catalog.T("en", f.Key, f.Args...))
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of the checks above failed", bad)
+	}
+	return nil
+}
+
+func checkDatabase(ctx context.Context, c node.Config, say func(bool, string)) {
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		say(false, "folder: "+err.Error())
+		return
+	}
+	d, err := db.Open(ctx, c.Database, loa.WallClock{})
+	if err != nil {
+		say(false, "database: "+err.Error())
+		return
+	}
+	say(true, "database answers: "+d.Backend())
+	if err := d.Close(); err != nil {
+		say(false, "database: "+err.Error())
+	}
+}
+
+// checkSounds proves that the sound folder takes a file and gives it back.
+func checkSounds(ctx context.Context, c node.Config, say func(bool, string)) {
+	blobs := &db.Blobs{Dir: c.Blobs}
+	hash, err := blobs.Put(ctx, []byte("loa doctor was here\n"))
+	if err == nil {
+		_, err = blobs.Get(hash)
+	}
+	if err != nil {
+		say(false, "sound folder: "+err.Error())
+		return
+	}
+	say(true, "sound folder keeps and gives back: "+c.Blobs)
+}
+
+// checkKeys looks at the node's keys and, when the signer answers, at its.
+func checkKeys(ctx context.Context, c node.Config, say func(bool, string)) {
+	root, err := node.LoadRoot(c.Keys)
+	if err == nil {
+		_, err = node.LoadKeys(c.Keys)
+	}
+	if err != nil {
+		say(false, "node keys: "+err.Error())
+		return
+	}
+	say(true, "node keys: "+c.Keys+", root "+root.Fingerprint()[:16])
+	socket := c.Signer
+	if socket == "" {
+		socket = filepath.Join(c.Dir, "sign.sock")
+	}
+	info, err := signer.Client{Socket: socket}.Describe(ctx)
+	if err != nil {
+		say(false, "signer does not answer at "+socket)
+		return
+	}
+	if same := sameUser(socket); same {
+		say(true, "signer answers (as the same user as this one: its own user is safer, docs/operate.md)")
+	} else {
+		say(true, "signer answers, as a user of its own")
+	}
+	for _, k := range info.Keys {
+		left := time.UnixMilli(k.Until).Sub(loa.WallClock{}.Now())
+		say(left > 30*24*time.Hour || root.Demo, fmt.Sprintf("authority key %s for %v: %d days left", k.ID[:8], k.Paths, int(left.Hours()/24)))
+	}
+}

@@ -1,0 +1,599 @@
+// Package e2e tests the whole system: real server processes, a real signer, a
+// real database, a real NATS server, agents over real MQTT and HTTP, and
+// officers who click through the pages. Start gives a town in one line; read
+// walk_test.go first, it is the outward line from typed text to receipt.
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"loa"
+	"loa/bulletin"
+	"loa/bus/natsd"
+	"loa/db"
+	"loa/db/dbtest"
+	"loa/edge"
+	"loa/node"
+	"loa/office"
+	"loa/people"
+	"loa/signer"
+	"loa/signer/softkey"
+	"loa/speaker"
+	"loa/unit"
+	"loa/wire"
+)
+
+// Options say what kind of town is wanted.
+type Options struct {
+	Postgres bool // otherwise SQLite
+	Servers  int  // 1 if zero; more need Postgres and get a NATS server between them
+	Agents   int  // speakers, dealt out over the servers
+}
+
+// Town is a running system.
+type Town struct {
+	T        *testing.T
+	Dir      string
+	Database string
+	DB       *db.DB // the test's own look at the database
+	NATS     string
+	Servers  []*Server
+	Agents   []*Agent
+	Author   *Officer // writes; may not approve
+	Leader   *Officer // approves and dispatches
+	Config   node.Config
+
+	binary   string
+	core     *natsd.Server
+	natsAddr string
+	keys     map[string]*softkey.Authenticator
+}
+
+// Server is one `loa serve` process.
+type Server struct {
+	town *Town
+	Env  []string
+	URL  string
+	MQTT string
+	cmd  *exec.Cmd
+	logs *syncBuffer
+}
+
+// Agent is one loudspeaker: the real agent with an output that keeps time.
+type Agent struct {
+	town   *Town
+	Pole   speaker.Pole
+	Dir    string
+	Server int
+	Horn   *Horn
+	code   string
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// Commune is where the town's speakers stand.
+const Commune = loa.Path("vn/98/98011")
+
+// Origin is what people type; passkeys are bound to its host.
+const Origin = "http://loa.example.vn"
+
+const stage = `path,code,parent,level,type,name,valid_from,valid_to,predecessors
+vn,,,country,quoc_gia,Việt Nam,1945-09-02,,
+vn/98,98,vn,province,tinh,Lam Xuyên,2025-07-01,,
+vn/98/98011,98011,vn/98,commune,xa,Đồng Sậy,2025-07-01,,
+vn/98/98037,98037,vn/98,commune,xa,Bến Mai,2025-07-01,,
+vn/98/98011/h/thon-1,,vn/98/98011,hamlet,thon,1,2025-07-01,,
+vn/98/98011/h/thon-2,,vn/98/98011,hamlet,thon,2,2025-07-01,,
+`
+
+var built struct {
+	sync.Mutex
+	dir string
+}
+
+// Main runs the tests of a package and takes the programs they built away again.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir) // a temporary folder: the system's to clean otherwise
+	}
+	return code
+}
+
+// Binary builds cmd/loa once for a test process.
+func Binary(t *testing.T) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	if built.dir == "" {
+		dir, err := os.MkdirTemp("", "loa-e2e-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("go", "build", "-o", dir, "loa/cmd/loa", "loa/cmd/loa-speaker").CombinedOutput()
+		if err != nil {
+			t.Fatalf("build: %v\n%s", err, out)
+		}
+		built.dir = dir
+	}
+	return filepath.Join(built.dir, "loa")
+}
+
+// Start brings a town up and takes it down with the test.
+func Start(t *testing.T, o Options) *Town {
+	t.Helper()
+	if o.Servers == 0 {
+		o.Servers = 1
+	}
+	dir, err := os.MkdirTemp("", "loa-e2e-") // t.TempDir is too long for a Unix socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log("kept", dir)
+			return
+		}
+		_ = os.RemoveAll(dir) // a temporary folder: the system's to clean otherwise
+	})
+	w := &Town{T: t, Dir: dir, binary: Binary(t), keys: map[string]*softkey.Authenticator{}}
+	w.Database = "sqlite:" + filepath.Join(dir, "loa.db")
+	if o.Postgres {
+		w.Database = dbtest.Postgres(t)
+	}
+	if o.Servers > 1 {
+		w.natsAddr = port(t)
+		w.StartNATS()
+		t.Cleanup(w.StopNATS)
+		w.NATS = w.core.URL()
+	}
+	w.ceremony()
+	for i := range o.Servers {
+		w.Servers = append(w.Servers, w.server(i))
+	}
+	w.DB = w.open()
+	w.Author.town, w.Leader.town = w, w
+	w.rules()
+	w.AddAgents(o.Agents)
+	return w
+}
+
+// AddAgents puts up more speakers and waits until they are placed and heard.
+func (w *Town) AddAgents(n int) {
+	for range n {
+		i := len(w.Agents)
+		w.Agents = append(w.Agents, w.agent(i, i%len(w.Servers)))
+	}
+	w.confirm()
+}
+
+// StartNATS starts the server between the processes, at the address it had.
+func (w *Town) StartNATS() {
+	var err error
+	w.core, err = natsd.Core(w.natsAddr)
+	w.must(err)
+}
+
+// StopNATS takes it away.
+func (w *Town) StopNATS() { w.must(w.core.Close()) }
+
+func (w *Town) must(err error) {
+	w.T.Helper()
+	if err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+func (w *Town) open() *db.DB {
+	d, err := db.Open(w.T.Context(), w.Database, loa.WallClock{})
+	w.must(err)
+	w.T.Cleanup(func() { _ = d.Close() }) // the town is going down
+	return d
+}
+
+// ceremony makes keys, places, people and the signer's first roster, as the
+// command line does.
+func (w *Town) ceremony() {
+	ctx := w.T.Context()
+	var err error
+	w.Config, err = node.Config{Dir: w.Dir, Database: w.Database, Origin: Origin, HTTP: "127.0.0.1:0", MQTT: "127.0.0.1:0",
+		Lead: 2 * time.Second, Flush: 200 * time.Millisecond, NATS: w.NATS}.Filled()
+	w.must(err)
+	file, _, err := signer.NewRoot("Lam Xuyên (giả định)", true, nil)
+	w.must(err)
+	made, err := signer.Init(w.Config.SignerDir, file, nil, nil, "vn/98", []loa.Path{Commune, "vn/98/98037"}, time.Now(), 24*time.Hour)
+	w.must(err)
+	w.must(node.WriteKeys(w.Config.Keys, made))
+	d, err := db.Open(ctx, w.Database, loa.WallClock{})
+	w.must(err)
+	_, err = (&unit.Register{DB: d}).Import(ctx, loa.System(), strings.NewReader(stage), false)
+	w.must(err)
+	w.Author = w.person(d, "author", "Lê Thị Mận", []loa.Right{loa.RightWrite, loa.RightDispatch, loa.RightSpeakers, loa.RightRead},
+		signer.DutyPlace, signer.DutyStop)
+	w.Leader = w.person(d, "leader", "Trần Bá Khôi", []loa.Right{loa.RightApprove, loa.RightDispatch, loa.RightRead},
+		signer.DutyApprove, signer.DutyPolicy, signer.DutyStop, signer.DutyRoster)
+	w.must(d.Close())
+}
+
+func (w *Town) person(d *db.DB, login, name string, rights []loa.Right, duties ...signer.Duty) *Officer {
+	ctx := w.T.Context()
+	reg := &people.Register{DB: d, RPID: w.Config.RPID(), Origin: Origin, Issuer: "Loa"}
+	p, err := reg.AddPerson(ctx, loa.System(), people.NewPerson{Name: name, Login: login, Password: "đồng sậy mùa nước nổi", Path: "vn/98"})
+	w.must(err)
+	o, err := (&office.Register{DB: d}).Add(ctx, loa.System(), office.Office{Name: "Đài của " + name, Kind: "dai", Path: "vn/98"})
+	w.must(err)
+	post, err := reg.AddPost(ctx, loa.System(), people.Post{Office: o.ID, Title: "Người của " + name, Grants: []loa.Grant{{Path: "vn/98", Rights: rights}}})
+	w.must(err)
+	_, err = reg.Hold(ctx, loa.System(), post.ID, p.ID, time.Now().Add(-time.Minute), time.Time{}, false)
+	w.must(err)
+	key, err := softkey.New(p.ID)
+	w.must(err)
+	w.keys[p.ID] = key
+	w.must(signer.Bootstrap(w.Config.SignerDir, key.Member(name, []loa.Path{"vn/98"}, duties...)))
+	jar, err := cookiejar.New(nil)
+	w.must(err)
+	return &Officer{ID: p.ID, Login: login, http: &http.Client{Jar: jar, Timeout: 30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// server starts one `loa serve`. The first starts the signer as its child, the
+// others use its socket.
+func (w *Town) server(i int) *Server {
+	s := &Server{town: w, Env: []string{
+		"LOA_DIR=" + w.Dir, "LOA_DATABASE=" + w.Database, "LOA_NATS=" + w.NATS, "LOA_ORIGIN=" + Origin,
+		"LOA_HTTP=" + port(w.T), "LOA_MQTT=" + port(w.T), "LOA_LEAD=2s", "LOA_BEAT_FLUSH=200ms", "LOA_LOG=warn",
+	}}
+	if i > 0 {
+		s.Env = append(s.Env, "LOA_SIGNER="+filepath.Join(w.Dir, "sign.sock"))
+	}
+	s.Up()
+	w.T.Cleanup(s.Kill)
+	return s
+}
+
+// port finds a free address. A server that is killed and started again must
+// answer where it did before, so it is told the address.
+func port(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+var listening = regexp.MustCompile(`http://(\S+), MQTT on \[(\S+)\]`)
+
+// Up starts the process and waits until it answers.
+func (s *Server) Up() {
+	t := s.town.T
+	s.cmd = exec.Command(s.town.binary, "serve")
+	s.cmd.Env = append(os.Environ(), s.Env...)
+	s.logs = &syncBuffer{}
+	s.cmd.Stderr = s.logs
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+			s.URL, s.MQTT = "http://"+m[1], m[2]
+			go func() { _, _ = io.Copy(io.Discard, out) }() // until the process ends
+			return
+		}
+	}
+	t.Fatalf("server did not start: %s", s.logs)
+}
+
+// Kill ends the process as a power cut does.
+func (s *Server) Kill() {
+	if s.cmd != nil && s.cmd.Process != nil {
+		_ = s.cmd.Process.Kill() // gone already: as wanted
+		_ = s.cmd.Wait()         // killed: as wanted
+		s.cmd = nil
+	}
+}
+
+// agent puts up a pole and starts the agent under it.
+func (w *Town) agent(i, server int) *Agent {
+	ctx := w.T.Context()
+	reg := w.speakers()
+	hamlet := loa.Path(fmt.Sprintf("%s/h/thon-%d", Commune, i%2+1))
+	pole, err := reg.AddPole(ctx, w.Author.Actor(), speaker.Pole{Code: fmt.Sprintf("DS%02d", i+1), Path: hamlet, Name: fmt.Sprintf("Cột %d", i+1), Cap: 90})
+	w.must(err)
+	code, err := reg.NewCode(ctx, w.Author.Actor(), pole.ID)
+	w.must(err)
+	a := &Agent{town: w, Pole: pole, Dir: filepath.Join(w.Dir, "box-"+pole.Code), Server: server, Horn: &Horn{}, code: code}
+	a.Start()
+	w.T.Cleanup(a.Stop)
+	return a
+}
+
+// Start runs the agent.
+func (a *Agent) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.cancel, a.done = cancel, make(chan error, 1)
+	a.Horn.Silent = edge.Silent{Clock: loa.WallClock{}}
+	go func() {
+		a.done <- edge.Run(ctx, edge.Config{Server: a.town.Servers[a.Server].URL, Dir: a.Dir, Code: a.code, Output: a.Horn,
+			ReceiptDelay: 100 * time.Millisecond, BeatEvery: time.Second, PullEvery: 2 * time.Second, BeaconStale: 3 * time.Second,
+			Version: "e2e", Log: slog.New(slog.DiscardHandler)})
+	}()
+}
+
+// Stop ends the agent and waits for it.
+func (a *Agent) Stop() {
+	a.cancel()
+	<-a.done
+	a.done <- nil
+}
+
+// Horn is an output that takes real time and counts what sounded in it.
+type Horn struct {
+	edge.Silent
+	mu     sync.Mutex
+	sounds int // times a silence of a second ended
+	quiet  int
+	begun  bool
+}
+
+// Write counts, then takes as long as the samples sound.
+func (h *Horn) Write(pcm []int16) error {
+	h.mu.Lock()
+	for _, s := range pcm {
+		if s == 0 {
+			h.quiet++
+			if h.quiet > edge.Rate {
+				h.begun = false
+			}
+			continue
+		}
+		h.quiet = 0
+		if !h.begun {
+			h.begun = true
+			h.sounds++
+		}
+	}
+	h.mu.Unlock()
+	return h.Silent.Write(pcm)
+}
+
+// Sounds is how often something sounded, silences of a second apart.
+func (h *Horn) Sounds() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.sounds
+}
+
+func (w *Town) speakers() *speaker.Register {
+	root, err := node.LoadRoot(w.Config.Keys)
+	w.must(err)
+	keys, err := node.LoadKeys(w.Config.Keys)
+	w.must(err)
+	return &speaker.Register{DB: w.DB, Root: root, Keys: keys, Signer: w.Signer(), Said: speaker.Silently}
+}
+
+// Signer is the town's signer.
+func (w *Town) Signer() signer.Client {
+	return signer.Client{Socket: filepath.Join(w.Dir, "sign.sock")}
+}
+
+// Flow is the outward line over the town's database, beside its servers: for
+// looking, and for what the command line would do.
+func (w *Town) Flow() *bulletin.Flow {
+	keys, err := node.LoadKeys(w.Config.Keys)
+	w.must(err)
+	return &bulletin.Flow{DB: w.DB, Signer: w.Signer(), Keys: keys, Blobs: &db.Blobs{Dir: w.Config.Blobs}, Lead: 2000, Said: speaker.Silently}
+}
+
+// Eventually waits until f is true.
+func (w *Town) Eventually(what string, patience time.Duration, f func() bool) {
+	w.T.Helper()
+	deadline := time.After(patience)
+	for !f() {
+		select {
+		case <-deadline:
+			for _, s := range w.Servers {
+				w.T.Logf("server said:\n%s", s.logs)
+			}
+			w.T.Fatalf("not within %s: %s", patience, what)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// confirm is the officer at the desk: each box that asks is placed.
+func (w *Town) confirm() {
+	reg := w.speakers()
+	ctx := w.T.Context()
+	w.Eventually("all boxes placed and heard", 40*time.Second, func() bool {
+		boxes, err := reg.Boxes(ctx, Commune)
+		w.must(err)
+		ready := 0
+		for _, b := range boxes {
+			if b.State == speaker.Placed && b.Health.At > 0 {
+				ready++
+			}
+			if b.State == speaker.Waiting {
+				payload, err := reg.DraftPlacement(ctx, w.Author.Actor(), b.ID, false)
+				w.must(err)
+				w.must(reg.Confirm(ctx, w.Author.Actor(), b.ID, w.Author.Yes(payload)))
+			}
+		}
+		return ready == len(w.Agents)
+	})
+}
+
+// rules opens the whole day in the commune's policy.
+func (w *Town) rules() {
+	p := wire.Policy{V: wire.Version, Kind: "policy", Path: "vn/98", Version: 1, Volume: 90,
+		Hours: []wire.Hours{{Days: []int{1, 2, 3, 4, 5, 6, 7}, From: 0, Until: 1440}},
+		From:  time.Now().Add(-time.Hour).UnixMilli(), Until: time.Now().Add(20 * time.Hour).UnixMilli()}
+	payload, err := wire.Encode(p)
+	w.must(err)
+	w.must(w.speakers().SetPolicy(w.T.Context(), w.Leader.Actor(), payload, w.Leader.Yes(payload)))
+}
+
+// Officer is a person with a browser and a passkey.
+type Officer struct {
+	ID    string
+	Login string
+	town  *Town
+	http  *http.Client
+	on    *Server
+}
+
+// Actor is the person with the rights the posts give.
+func (o *Officer) Actor() loa.Actor {
+	who, err := (&people.Register{DB: o.town.DB}).Actor(o.town.T.Context(), o.ID)
+	o.town.must(err)
+	return who
+}
+
+// Yes is the person's passkey over some bytes.
+func (o *Officer) Yes(payload []byte) wire.Approval {
+	yes, err := o.town.keys[o.ID].Approve(payload, o.town.Config.RPID(), Origin)
+	o.town.must(err)
+	return yes
+}
+
+// At signs the person in at one server with a single-use link.
+func (o *Officer) At(s *Server) *Officer {
+	w := o.town
+	token, err := (&people.Register{DB: w.DB, RPID: w.Config.RPID(), Origin: Origin}).NewLink(w.T.Context(), loa.System(), o.ID, time.Hour)
+	w.must(err)
+	o.on = s
+	if status, body := o.Post("/sign-in/link/"+token, nil); status != http.StatusSeeOther {
+		w.T.Fatalf("sign in: %d %s", status, body)
+	}
+	return o
+}
+
+// Post sends a form and answers the status, with where it leads or what it says.
+func (o *Officer) Post(path string, form url.Values) (int, string) {
+	return o.send(http.MethodPost, path, "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
+}
+
+// PostJSON sends what a page's script sends.
+func (o *Officer) PostJSON(path string, v any) (int, string) {
+	b, err := json.Marshal(v)
+	o.town.must(err)
+	return o.send(http.MethodPost, path, "application/json", bytes.NewReader(b))
+}
+
+// Get reads a page.
+func (o *Officer) Get(path string) (int, string) { return o.send(http.MethodGet, path, "", nil) }
+
+func (o *Officer) send(method, path, kind string, body io.Reader) (int, string) {
+	req, err := http.NewRequestWithContext(o.town.T.Context(), method, o.on.URL+path, body)
+	o.town.must(err)
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	req.Header.Set("Accept", "application/json, text/html;q=0.5")
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	res, err := o.http.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	if to := res.Header.Get("Location"); to != "" {
+		return res.StatusCode, to
+	}
+	return res.StatusCode, string(b)
+}
+
+// Write types a notice and asks for approval; it gives the bulletin's id.
+func (o *Officer) Write(title, text string) (id string, err error) {
+	status, to := o.Post("/bulletins", url.Values{"path": {string(Commune)}, "title": {title}, "text": {text}, "class": {"normal"},
+		"scope": {string(Commune)}, "accent": {"north"}, "until": {time.Now().AddDate(0, 0, 3).Format(time.DateOnly)}, "do": {"submit"}})
+	if status != http.StatusSeeOther {
+		return "", fmt.Errorf("write: %d %s", status, to)
+	}
+	return bulletinID(to)
+}
+
+var address = regexp.MustCompile(`/bulletins/([0-9a-z]{26})`)
+
+func bulletinID(to string) (string, error) {
+	m := address.FindStringSubmatch(to)
+	if m == nil {
+		return "", errors.New("no bulletin in " + to)
+	}
+	return m[1], nil
+}
+
+// Approve reads the notice to its end and says yes with a passkey.
+func (o *Officer) Approve(id string) error {
+	b, err := o.town.Flow().Find(o.town.T.Context(), o.Actor(), id)
+	if err != nil {
+		return err
+	}
+	if status, body := o.Post("/bulletins/"+id+"/hear", url.Values{"payload": {loa.Hash(b.Payload)}, "how": {"read"}}); status != http.StatusSeeOther {
+		return fmt.Errorf("hear: %d %s", status, body)
+	}
+	if status, body := o.PostJSON("/bulletins/"+id+"/approve", o.Yes(b.Payload)); status != http.StatusOK {
+		return fmt.Errorf("approve: %d %s", status, body)
+	}
+	return nil
+}
+
+// PlayNow is phát ngay.
+func (o *Officer) PlayNow(id string) error {
+	if status, body := o.Post("/bulletins/"+id+"/now", nil); status != http.StatusSeeOther {
+		return fmt.Errorf("play now: %d %s", status, body)
+	}
+	return nil
+}
+
+// Log is the playback log of a bulletin.
+func (w *Town) Log(id string) []bulletin.Playback {
+	log, err := w.Flow().Log(w.T.Context(), w.Leader.Actor(), "vn/98", id, 1000)
+	w.must(err)
+	return log
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}

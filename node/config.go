@@ -1,0 +1,125 @@
+package node
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"loa"
+)
+
+// Config is everything a server is told, from the environment alone. A field's
+// tag names its variable; docs/config.md explains each.
+type Config struct {
+	Dir        string        `env:"LOA_DIR"`                      // folder of everything kept
+	Database   string        `env:"LOA_DATABASE"`                 // sqlite:/folder/loa.db or postgres://…
+	NATS       string        `env:"LOA_NATS"`                     // nats://a:4222,…; empty for one process
+	HTTP       string        `env:"LOA_HTTP"`                     // address of pages and device calls
+	MQTT       string        `env:"LOA_MQTT"`                     // address of the device door
+	Doors      string        `env:"LOA_DOORS"`                    // MQTT addresses devices are told, with commas
+	Origin     string        `env:"LOA_ORIGIN"`                   // what people type, "https://loa.tinh.gov.vn"
+	Blobs      string        `env:"LOA_BLOBS"`                    // folder of sounds, shared by all processes
+	Keys       string        `env:"LOA_KEYS"`                     // folder of dispatch.key, beacon.key, root.json
+	Signer     string        `env:"LOA_SIGNER"`                   // socket of loa sign; empty: a child is started
+	SignerDir  string        `env:"LOA_SIGNER_DIR"`               // folder of the child signer
+	TLSCert    string        `env:"LOA_TLS_CERT"`                 // PEM file; empty: plain, behind a balancer
+	TLSKey     string        `env:"LOA_TLS_KEY"`                  // PEM file
+	Lead       time.Duration `env:"LOA_LEAD"`                     // how far ahead phát ngay starts
+	Flush      time.Duration `env:"LOA_BEAT_FLUSH"`               // how often beats are written
+	Passphrase string        `env:"LOA_SIGNER_PASSPHRASE,secret"` // handed to the child signer
+}
+
+// FromEnv reads the configuration and fills what is left out.
+func FromEnv(getenv func(string) string) (Config, error) {
+	c := Config{Dir: "loa-data", HTTP: "127.0.0.1:8080", MQTT: "127.0.0.1:1883", Lead: 10 * time.Second, Flush: 5 * time.Second}
+	v := reflect.ValueOf(&c).Elem()
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("env"), ",")
+		s := getenv(name)
+		if s == "" {
+			continue
+		}
+		if v.Field(i).Type() == reflect.TypeFor[time.Duration]() {
+			d, err := time.ParseDuration(s)
+			if err != nil || d <= 0 {
+				return c, loa.Errorf(loa.Invalid, "config.duration", name, s)
+			}
+			v.Field(i).SetInt(int64(d))
+			continue
+		}
+		v.Field(i).SetString(s)
+	}
+	return c.Filled()
+}
+
+// Filled completes a configuration from the folder and addresses it names.
+func (c Config) Filled() (Config, error) {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return c, fmt.Errorf("find folder: %w", err)
+	}
+	c.Dir = dir
+	for _, f := range []struct {
+		of    *string
+		usual string
+	}{
+		{&c.Database, "sqlite:" + filepath.Join(dir, "loa.db")},
+		{&c.Blobs, filepath.Join(dir, "blobs")},
+		{&c.Keys, filepath.Join(dir, "keys")},
+		{&c.SignerDir, filepath.Join(dir, "signer")},
+		{&c.Origin, "http://localhost:" + port(c.HTTP)},
+	} {
+		if *f.of == "" {
+			*f.of = f.usual
+		}
+	}
+	u, err := url.Parse(c.Origin)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return c, loa.Errorf(loa.Invalid, "config.origin", c.Origin)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return c, loa.Errorf(loa.Invalid, "config.tls")
+	}
+	if c.Database != "" && strings.HasPrefix(c.Database, "sqlite:") && c.NATS != "" {
+		return c, loa.Errorf(loa.Invalid, "config.sqlite_is_one_process")
+	}
+	return c, nil
+}
+
+// RPID is the host name passkeys are bound to.
+func (c Config) RPID() string {
+	u, err := url.Parse(c.Origin)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// Print writes the configuration with its secrets hidden, for loa doctor.
+func (c Config) Print(w io.Writer) error {
+	v := reflect.ValueOf(c)
+	for i := range v.NumField() {
+		name, secret, _ := strings.Cut(v.Type().Field(i).Tag.Get("env"), ",")
+		s := fmt.Sprint(v.Field(i).Interface())
+		if secret != "" && s != "" {
+			s = "(" + strconv.Itoa(len(s)) + " characters)"
+		}
+		if u, err := url.Parse(s); err == nil && u.User != nil {
+			s = u.Redacted()
+		}
+		if _, err := fmt.Fprintf(w, "%-22s %s\n", name, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func port(address string) string {
+	i := strings.LastIndexByte(address, ':')
+	return address[i+1:]
+}

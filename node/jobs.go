@@ -1,0 +1,71 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"loa"
+	"loa/speaker"
+)
+
+// job is one line of the table of what the server does by itself.
+type job struct {
+	name   string
+	every  time.Duration
+	leader bool // by one process at a time
+	run    func(context.Context) error
+}
+
+func (n *Node) jobs() []job {
+	return []job{
+		{"beacons", speaker.BeaconEvery, true, n.beacons},
+		{"finish what a crash left", 5 * time.Second, true, n.finish},
+		{"expire", time.Minute, true, func(ctx context.Context) error { _, err := n.Bulletins.Expire(ctx); return err }},
+		{"roll plans", 10 * time.Minute, true, n.Bulletins.Roll},
+		{"learn boxes", 10 * time.Second, false, n.learn},
+	}
+}
+
+// finish takes up bulletins that stand between two stages because the signer
+// was away or the process died: approved but unsealed, placed but not in a plan.
+func (n *Node) finish(ctx context.Context) error {
+	unsigned, err := n.Bulletins.Unsigned(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range unsigned {
+		if _, err := n.Bulletins.Sign(ctx, id); err != nil && loa.CodeOf(err) != loa.Conflict {
+			return err
+		}
+	}
+	undispatched, err := n.Bulletins.Undispatched(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range undispatched {
+		if _, err := n.Bulletins.Dispatch(ctx, id); err != nil && loa.CodeOf(err) != loa.Conflict {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeat runs one job for ever. A failure is logged and the job comes again:
+// each is made to be repeated.
+func (n *Node) repeat(ctx context.Context, j job) {
+	for {
+		run := j.run
+		if j.leader {
+			run = func(ctx context.Context) error { _, err := n.DB.Leader(ctx, j.name, j.run); return err }
+		}
+		if err := n.guard(func() error { return run(ctx) }); err != nil && ctx.Err() == nil {
+			n.log.Warn("job failed", slog.String("job", j.name), slog.String("error", err.Error()))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.clock.After(j.every):
+		}
+	}
+}

@@ -1,0 +1,331 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"loa"
+	"loa/bulletin"
+	"loa/bus"
+	"loa/db"
+	"loa/door"
+	"loa/journal"
+	"loa/lang"
+	"loa/office"
+	"loa/people"
+	"loa/seal"
+	"loa/signer"
+	"loa/sound"
+	"loa/speaker"
+	"loa/unit"
+	"loa/voice"
+	"loa/web"
+	"loa/web/api"
+	"loa/web/desk"
+	"loa/wire"
+)
+
+// Options are what a program decides about a node beyond its configuration.
+type Options struct {
+	Clock loa.Clock
+	Log   *slog.Logger
+	Self  string // the executable, which the sandbox and the child signer run again
+	// SoftApprove lets the demonstration's pages approve with its software
+	// authenticator; nil everywhere else.
+	SoftApprove func(ctx context.Context, person string, payload []byte) (wire.Approval, error)
+	// More adds a program's own pages, as the demonstration does.
+	More func(mux *http.ServeMux)
+}
+
+// Node is a server put together.
+type Node struct {
+	Config    Config
+	DB        *db.DB
+	Blobs     *db.Blobs
+	Units     *unit.Register
+	Offices   *office.Register
+	People    *people.Register
+	Speakers  *speaker.Register
+	Bulletins *bulletin.Flow
+	Hub       *web.Hub
+	Signer    signer.Client
+	Root      seal.Root
+
+	id       string
+	clock    loa.Clock
+	log      *slog.Logger
+	opts     Options
+	bus      *bus.Bus
+	door     *door.Door
+	server   *http.Server
+	listener net.Listener
+	child    *child
+	saying   chan spoken
+	flushNow chan loa.Path
+	learnNow chan struct{}
+	in       inbox
+	trustMu  sync.Mutex
+	trust    *seal.Trust
+}
+
+// Open builds a node and opens its doors; Run makes it work. On an error
+// everything opened so far is closed again.
+func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
+	n = &Node{Config: c, opts: o, clock: o.Clock, log: o.Log, id: loa.NewID(o.Clock.Now()),
+		saying: make(chan spoken, 1024), flushNow: make(chan loa.Path, 1), learnNow: make(chan struct{}, 1),
+		in: inbox{beats: map[string]wire.Beat{}, floors: map[string]int64{}, places: map[string]loa.Path{}}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return n, fmt.Errorf("make folder: %w", err)
+	}
+	if n.Root, err = LoadRoot(c.Keys); err != nil {
+		return n, err
+	}
+	keys, err := LoadKeys(c.Keys)
+	if err != nil {
+		return n, err
+	}
+	if n.DB, err = db.Open(ctx, c.Database, o.Clock); err != nil {
+		return n, err
+	}
+	n.Blobs = &db.Blobs{Dir: c.Blobs}
+	if n.bus, err = bus.Open(ctx, c.NATS, o.Log); err != nil {
+		return n, err
+	}
+	if err := n.openSigner(ctx); err != nil {
+		return n, err
+	}
+	n.Units = &unit.Register{DB: n.DB}
+	n.Offices = &office.Register{DB: n.DB}
+	n.People = &people.Register{DB: n.DB, RPID: c.RPID(), Origin: c.Origin, Issuer: "Loa", OpenLinks: n.Root.Demo}
+	n.Speakers = &speaker.Register{DB: n.DB, Keys: keys, Signer: n.Signer, Root: n.Root, Said: n.said}
+	n.Bulletins = &bulletin.Flow{
+		DB: n.DB, Blobs: n.Blobs, Signer: n.Signer, Keys: keys, Lead: c.Lead.Milliseconds(), Said: n.said,
+		Speech:  &voice.Cache{Dir: filepath.Join(c.Dir, "speech"), Engine: &voice.Espeak{Path: "espeak-ng"}},
+		Encoder: sound.Encoder{FFmpeg: "ffmpeg", Self: o.Self},
+	}
+	if err := n.believe(ctx); err != nil {
+		return n, err
+	}
+	if err := n.learn(ctx); err != nil {
+		return n, err
+	}
+	certs, err := c.tls()
+	if err != nil {
+		return n, err
+	}
+	if n.door, err = door.Open(ctx, door.Config{Addr: c.MQTT, TLS: certs, Dir: filepath.Join(c.Dir, "door-"+n.id), Clock: o.Clock,
+		Trust: n.trusted, Revoked: n.revoked, OnBeat: n.beat, Log: o.Log}); err != nil {
+		return n, err
+	}
+	if n.listener, err = net.Listen("tcp", c.HTTP); err != nil {
+		return n, fmt.Errorf("listen for pages: %w", err)
+	}
+	if certs != nil {
+		n.listener = tls.NewListener(n.listener, certs)
+	}
+	return n, n.openPages()
+}
+
+// openPages builds the pages and the device calls.
+func (n *Node) openPages() error {
+	catalog, err := lang.Load()
+	if err != nil {
+		return err
+	}
+	n.Hub = web.NewHub()
+	devices := &api.Devices{Speakers: n.Speakers, Bulletins: n.Bulletins, Media: n.Blobs.Path, Clock: n.clock, Log: n.log,
+		Say: func(err error) string { return catalog.Error("en", err) }, Doors: n.Doors()}
+	site, err := web.New(web.Config{Catalog: catalog, People: n.People, Clock: n.clock, Log: n.log, Hub: n.Hub,
+		TLS: strings.HasPrefix(n.Config.Origin, "https:"), Demo: n.Root.Demo})
+	if err != nil {
+		return err
+	}
+	routes, err := desk.New(desk.Config{Site: site, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units,
+		People: n.People, Journal: n.journal, Sound: n.Blobs.Get, SoftApprove: n.opts.SoftApprove})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/device/", devices.Handler())
+	mux.HandleFunc("GET /healthz", n.healthz)
+	mux.Handle("/", site.Handler(routes))
+	if n.opts.More != nil {
+		n.opts.More(mux)
+	}
+	n.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
+	return nil
+}
+
+// Doors lists the MQTT addresses devices are told.
+func (n *Node) Doors() []string {
+	if n.Config.Doors != "" {
+		return strings.Split(n.Config.Doors, ",")
+	}
+	return []string{"tcp://" + n.door.Addr()}
+}
+
+// Addr is where pages and device calls are answered.
+func (n *Node) Addr() string { return n.listener.Addr().String() }
+
+// Run works until ctx ends or something fails that the process cannot mend.
+func (n *Node) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := n.bus.On(bus.Handlers{Out: n.out, Wake: func() {}, Watch: n.changed})
+	defer stop()
+	var wg sync.WaitGroup
+	failed := make(chan error, 8)
+	work := func(name string, f func() error) {
+		wg.Go(func() {
+			if err := n.guard(f); err != nil && ctx.Err() == nil {
+				failed <- fmt.Errorf("%s: %w", name, err)
+			}
+		})
+	}
+	for _, j := range n.jobs() {
+		work(j.name, func() error { n.repeat(ctx, j); return nil })
+	}
+	work("relay", func() error { return n.relay(ctx) })
+	work("beats", func() error { return n.beats(ctx) })
+	if n.child != nil {
+		work("signer", n.child.wait)
+	}
+	work("pages", func() error {
+		if err := n.server.Serve(n.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	cancel()
+	n.Hub.Close()
+	quick, done := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer done()
+	if n.server.Shutdown(quick) != nil {
+		err = errors.Join(err, n.server.Close()) // streams of events never end by themselves
+	}
+	if n.child != nil {
+		n.child.stop()
+	}
+	wg.Wait()
+	return err
+}
+
+// beats flushes on every change of state and at least every Flush, and reads
+// the boxes again when one was placed or taken away.
+func (n *Node) beats(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.flushNow:
+		case <-n.learnNow:
+			if err := n.learn(ctx); err != nil {
+				n.log.Warn("read boxes", slog.String("error", err.Error()))
+			}
+			continue
+		case <-n.clock.After(n.Config.Flush):
+		}
+		if err := n.flush(ctx); err != nil && ctx.Err() == nil {
+			n.log.Warn("write beats", slog.String("error", err.Error()))
+		}
+	}
+}
+
+// guard turns a panic of a worker into its error.
+func (n *Node) guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// Close closes what Open opened.
+func (n *Node) Close() error {
+	var errs []error
+	if n.child != nil {
+		n.child.stop()
+	}
+	if n.listener != nil {
+		if err := n.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if n.door != nil {
+		n.door.Close()
+		errs = append(errs, os.RemoveAll(filepath.Join(n.Config.Dir, "door-"+n.id)))
+	}
+	if n.bus != nil {
+		n.bus.Close()
+	}
+	if n.DB != nil {
+		errs = append(errs, n.DB.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// healthz says whether this process can warn: the database answers, the signer
+// answers, the bus is connected.
+func (n *Node) healthz(w http.ResponseWriter, r *http.Request) {
+	state := map[string]string{"database": "ok", "signer": "ok", "bus": "ok"}
+	code := http.StatusOK
+	fail := func(part string, err error) { state[part], code = err.Error(), http.StatusServiceUnavailable }
+	if err := n.DB.Read(r.Context(), func(tx *db.Tx) error { _, err := journal.List(tx, journal.Filter{Limit: 1}); return err }); err != nil {
+		fail("database", err)
+	}
+	if _, err := n.Signer.Describe(r.Context()); err != nil {
+		fail("signer", err)
+	}
+	if !n.bus.Connected() {
+		fail("bus", loa.Errorf(loa.Unavailable, "bus.away"))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(state) // the asker is gone: there is nobody to tell
+}
+
+// journal reads the book for a page.
+func (n *Node) journal(ctx context.Context, f journal.Filter) (rows []journal.Row, err error) {
+	err = n.DB.Read(ctx, func(tx *db.Tx) error {
+		rows, err = journal.List(tx, f)
+		return err
+	})
+	return rows, err
+}
+
+func (n *Node) country() loa.Path { return "vn" }
+
+func (c Config) tls() (*tls.Config, error) {
+	if c.TLSCert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+}

@@ -1,0 +1,98 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"loa"
+	"loa/journal"
+)
+
+// lease is how long a process may take to speak a row before another may.
+const lease = 10 * time.Second
+
+// spoken is a journal row this process has just committed.
+type spoken struct {
+	id    string
+	entry journal.Entry
+}
+
+// said hands a committed row to the relay. It never waits: if the relay is far
+// behind, the sweeper finds the row.
+func (n *Node) said(id string, e journal.Entry) {
+	select {
+	case n.saying <- spoken{id, e}:
+	default:
+	}
+}
+
+// relay is the door out: it speaks this process's own rows as they commit and
+// sweeps up what others, or a crash, left unsaid. It holds no lock while it
+// speaks; a row is marked only after the bus has it.
+func (n *Node) relay(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case s := <-n.saying:
+			rows, err := journal.ClaimOwn(ctx, n.DB, n.id, lease, []string{s.id})
+			n.speak(ctx, rows, err)
+			noun, _, _ := strings.Cut(s.entry.Verb, ".")
+			if err := n.bus.Watch(ctx, noun, s.entry.Subject, s.entry.Path); err != nil {
+				n.log.Debug("pages not told", slog.String("error", err.Error()))
+			}
+		case <-n.clock.After(sweepEvery):
+			rows, err := journal.Claim(ctx, n.DB, n.id, lease, 200)
+			n.speak(ctx, rows, err)
+		}
+	}
+}
+
+const sweepEvery = 2 * time.Second
+
+func (n *Node) speak(ctx context.Context, rows []journal.Pending, err error) {
+	if err != nil {
+		n.log.Error("claim what is unsaid", slog.String("error", err.Error()))
+		return
+	}
+	var sent, left []string
+	for _, p := range rows {
+		if err := n.bus.Out(ctx, p.Topic, p.Body); err != nil {
+			n.log.Warn("not said yet", slog.String("topic", p.Topic), slog.String("error", err.Error()))
+			left = append(left, p.ID)
+			continue
+		}
+		sent = append(sent, p.ID)
+	}
+	if err := journal.Sent(ctx, n.DB, n.id, sent); err != nil {
+		n.log.Error("mark what was said", slog.String("error", err.Error()))
+	}
+	if err := journal.Release(ctx, n.DB, n.id, left); err != nil {
+		n.log.Error("give back what was not said", slog.String("error", err.Error()))
+	}
+}
+
+// out is what every process does with bytes for a device topic: its own door
+// repeats them.
+func (n *Node) out(topic string, body []byte) {
+	if err := n.door.Publish(topic, body); err != nil {
+		n.log.Warn("door did not repeat", slog.String("topic", topic), slog.String("error", err.Error()))
+	}
+}
+
+// beacons makes every commune's beacon anew and says it. Beacons are not in the
+// book: the next one follows in seconds.
+func (n *Node) beacons(ctx context.Context) error {
+	emits, err := n.Speakers.Beacons(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range emits {
+		if err := n.bus.Out(ctx, e.Topic, e.Body); err != nil {
+			return loa.Errorf(loa.Unavailable, "bus.away").Because(err)
+		}
+	}
+	return nil
+}
