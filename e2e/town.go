@@ -44,14 +44,15 @@ import (
 
 // Options say what kind of town is wanted.
 type Options struct {
-	Postgres bool // otherwise SQLite
-	Servers  int  // 1 if zero; more need Postgres and get a NATS server between them
-	Agents   int  // speakers, dealt out over the servers
+	Postgres bool   // otherwise SQLite
+	Servers  int    // 1 if zero; more need Postgres and get a NATS server between them
+	Agents   int    // speakers, dealt out over the servers
+	Lead     string // LOA_LEAD, 2s if empty
 }
 
 // Town is a running system.
 type Town struct {
-	T        *testing.T
+	T        testing.TB
 	Dir      string
 	Database string
 	DB       *db.DB // the test's own look at the database
@@ -65,6 +66,7 @@ type Town struct {
 	binary   string
 	core     *natsd.Server
 	natsAddr string
+	lead     string
 	keys     map[string]*softkey.Authenticator
 }
 
@@ -74,6 +76,7 @@ type Server struct {
 	Env  []string
 	URL  string
 	MQTT string
+	Took time.Duration // from starting the process to its answering, the last time
 	cmd  *exec.Cmd
 	logs *syncBuffer
 }
@@ -120,7 +123,7 @@ func Main(m *testing.M) int {
 }
 
 // Binary builds cmd/loa once for a test process.
-func Binary(t *testing.T) string {
+func Binary(t testing.TB) string {
 	t.Helper()
 	built.Lock()
 	defer built.Unlock()
@@ -139,7 +142,7 @@ func Binary(t *testing.T) string {
 }
 
 // Start brings a town up and takes it down with the test.
-func Start(t *testing.T, o Options) *Town {
+func Start(t testing.TB, o Options) *Town {
 	t.Helper()
 	if o.Servers == 0 {
 		o.Servers = 1
@@ -156,6 +159,9 @@ func Start(t *testing.T, o Options) *Town {
 		_ = os.RemoveAll(dir) // a temporary folder: the system's to clean otherwise
 	})
 	w := &Town{T: t, Dir: dir, binary: Binary(t), keys: map[string]*softkey.Authenticator{}}
+	if w.lead = o.Lead; w.lead == "" {
+		w.lead = "2s"
+	}
 	w.Database = "sqlite:" + filepath.Join(dir, "loa.db")
 	if o.Postgres {
 		w.Database = dbtest.Postgres(t)
@@ -260,7 +266,7 @@ func (w *Town) person(d *db.DB, login, name string, rights []loa.Right, duties .
 func (w *Town) server(i int) *Server {
 	s := &Server{town: w, Env: []string{
 		"LOA_DIR=" + w.Dir, "LOA_DATABASE=" + w.Database, "LOA_NATS=" + w.NATS, "LOA_ORIGIN=" + Origin,
-		"LOA_HTTP=" + port(w.T), "LOA_MQTT=" + port(w.T), "LOA_LEAD=2s", "LOA_BEAT_FLUSH=200ms", "LOA_LOG=warn",
+		"LOA_HTTP=" + port(w.T), "LOA_MQTT=" + port(w.T), "LOA_LEAD=" + w.lead, "LOA_BEAT_FLUSH=200ms", "LOA_LOG=warn",
 	}}
 	if i > 0 {
 		s.Env = append(s.Env, "LOA_SIGNER="+filepath.Join(w.Dir, "sign.sock"))
@@ -272,7 +278,7 @@ func (w *Town) server(i int) *Server {
 
 // port finds a free address. A server that is killed and started again must
 // answer where it did before, so it is told the address.
-func port(t *testing.T) string {
+func port(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -295,13 +301,14 @@ func (s *Server) Up() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
-			s.URL, s.MQTT = "http://"+m[1], m[2]
+			s.URL, s.MQTT, s.Took = "http://"+m[1], m[2], time.Since(began)
 			go func() { _, _ = io.Copy(io.Discard, out) }() // until the process ends
 			return
 		}
@@ -359,6 +366,7 @@ type Horn struct {
 	sounds int // times a silence of a second ended
 	quiet  int
 	begun  bool
+	last   time.Time
 }
 
 // Write counts, then takes as long as the samples sound.
@@ -374,7 +382,7 @@ func (h *Horn) Write(pcm []int16) error {
 		}
 		h.quiet = 0
 		if !h.begun {
-			h.begun = true
+			h.begun, h.last = true, time.Now()
 			h.sounds++
 		}
 	}
@@ -387,6 +395,13 @@ func (h *Horn) Sounds() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.sounds
+}
+
+// Began is when the last sound began to be written.
+func (h *Horn) Began() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last
 }
 
 func (w *Town) speakers() *speaker.Register {
