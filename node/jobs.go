@@ -23,6 +23,7 @@ func (n *Node) jobs() []job {
 		{"finish what a crash left", 5 * time.Second, true, n.finish},
 		{"expire", time.Minute, true, func(ctx context.Context) error { _, err := n.Bulletins.Expire(ctx); return err }},
 		{"roll plans", 10 * time.Minute, true, n.Bulletins.Roll},
+		{"forget old sign-ins", time.Hour, true, n.People.Sweep},
 		{"learn boxes", 10 * time.Second, false, n.learn},
 	}
 }

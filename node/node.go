@@ -130,7 +130,7 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	if err != nil {
 		return n, err
 	}
-	if n.door, err = door.Open(ctx, door.Config{Addr: c.MQTT, TLS: certs, Dir: filepath.Join(c.Dir, "door-"+n.id), Clock: o.Clock,
+	if n.door, err = door.Open(ctx, door.Config{Addr: c.MQTT, TLS: certs, Clock: o.Clock,
 		Trust: n.trusted, Revoked: n.revoked, OnBeat: n.beat, Log: o.Log}); err != nil {
 		return n, err
 	}
@@ -276,8 +276,7 @@ func (n *Node) Close() error {
 		}
 	}
 	if n.door != nil {
-		n.door.Close()
-		errs = append(errs, os.RemoveAll(filepath.Join(n.Config.Dir, "door-"+n.id)))
+		errs = append(errs, n.door.Close())
 	}
 	if n.bus != nil {
 		n.bus.Close()

@@ -43,8 +43,8 @@ const (
 	startWait = 10 * time.Second
 )
 
-// The accounts: bodies of topics flow in devices alone. A connection that has
-// not signed in yet belongs to neither.
+// devices is the account of everyone who signed in. A connection that has not
+// stands in another, where nothing can be heard.
 const devices = "devices"
 
 // Options of the MQTT server.

@@ -2,11 +2,13 @@ package natsd
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -45,12 +47,23 @@ func (s *Server) keepNothing() error {
 		{Name: "$MQTT_rmsgs", Subjects: []string{"$MQTT.rmsgs.>"}, MaxMsgsPer: 1, MaxMsgSize: 1},
 	} {
 		c.Storage, c.Replicas = server.MemoryStorage, 1
-		if err := s.makeStream(c); err != nil {
-			return fmt.Errorf("make stream %s: %w", c.Name, err)
+		for tries := 1; ; tries++ {
+			err := s.makeStream(c)
+			if err == nil {
+				break
+			}
+			if tries == 10 {
+				return fmt.Errorf("make stream %s: %w", c.Name, err)
+			}
 		}
 	}
 	return nil
 }
+
+// answerWithin bounds one request. A server that has only just enabled JetStream
+// for the account now and then loses a request, so it is asked again; making a
+// stream twice is making it once.
+const answerWithin = time.Second
 
 // makeStream asks the server for one stream. JetStream is spoken to over NATS
 // only; for these few requests at the start the protocol is written out
@@ -69,6 +82,9 @@ func (s *Server) makeStream(c server.StreamConfig) (err error) {
 			err = e
 		}
 	}()
+	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // so that a read ends; it is closed for good below
 	in := bufio.NewReader(conn)
 	if _, err := in.ReadString('\n'); err != nil { // INFO
 		return fmt.Errorf("greet: %w", err)
