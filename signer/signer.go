@@ -25,7 +25,7 @@ const (
 // unless the root is a demonstration's.
 type Server struct {
 	Dir        string    // made by Init
-	Socket     string    // path of the Unix socket, some 100 bytes at most; made with mode 0600
+	Socket     string    // path of the Unix socket, some 100 bytes at most; made with mode 0660: its folder says who may reach it
 	Clock      loa.Clock // dates and delegations are judged by it
 	Log        *slog.Logger
 	RPID       string   // WebAuthn relying party id: the site's host name
@@ -172,7 +172,7 @@ func listen(ctx context.Context, path string) (net.Listener, error) {
 	// which another user could connect; chmod is for systems that ignore it.
 	private := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
-		if err := c.Control(func(fd uintptr) { failed = syscall.Fchmod(int(fd), 0o600) }); err != nil {
+		if err := c.Control(func(fd uintptr) { failed = syscall.Fchmod(int(fd), 0o660) }); err != nil {
 			return err
 		}
 		return failed
@@ -181,7 +181,7 @@ func listen(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, 0o660); err != nil {
 		return nil, fmt.Errorf("listen: %w", errors.Join(err, listener.Close()))
 	}
 	return listener, nil

@@ -795,7 +795,7 @@ func TestRun(t *testing.T) {
 	w := open(t)
 	t.Run("the socket is ours alone", func(t *testing.T) {
 		info, err := os.Stat(w.Socket)
-		if err != nil || info.Mode() != fs.ModeSocket|0o600 {
+		if err != nil || info.Mode() != fs.ModeSocket|0o660 {
 			t.Errorf("%v, %v", info.Mode(), err)
 		}
 	})

@@ -1,0 +1,282 @@
+package desk
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"loa"
+	"loa/bulletin"
+	"loa/speaker"
+	"loa/web"
+	"loa/wire"
+)
+
+// listPage is the list of bulletins.
+type listPage struct {
+	Place  named
+	Places []named
+	Text   string
+	State  string
+	States []bulletin.State
+	Rows   []bulletin.Bulletin
+	Next   string // id after which the next page begins
+}
+
+const listLength = 30
+
+// states is every state, in the order of the line.
+func states() []bulletin.State {
+	return []bulletin.State{bulletin.Draft, bulletin.Submitted, bulletin.Approved, bulletin.Sealed, bulletin.Scheduled,
+		bulletin.Dispatched, bulletin.Cancelled, bulletin.Stopped, bulletin.Expired}
+}
+
+func (d *desk) list(w http.ResponseWriter, r *http.Request) error {
+	page := listPage{Text: r.FormValue("text"), State: r.FormValue("state"), States: states()}
+	q := bulletin.Query{Path: place(r), Text: page.Text, Before: r.FormValue("before"), Limit: listLength + 1}
+	if slices.Contains(page.States, bulletin.State(page.State)) {
+		q.States = []bulletin.State{bulletin.State(page.State)}
+	}
+	var err error
+	if page.Rows, err = d.Bulletins.List(r.Context(), web.Actor(r), q); err != nil {
+		return err
+	}
+	if len(page.Rows) > listLength {
+		page.Rows = page.Rows[:listLength]
+		page.Next = page.Rows[listLength-1].ID
+	}
+	names, err := d.named(r.Context(), q.Path)
+	if err != nil {
+		return err
+	}
+	page.Place = names[0]
+	if page.Places, err = d.places(r); err != nil {
+		return err
+	}
+	return d.Site.Page(w, r, d.pages, "bulletins", "bulletins.title", page)
+}
+
+// bulletinPage is one bulletin with all that a person there may do next.
+type bulletinPage struct {
+	bulletin.Bulletin
+	Scope     []named
+	Speech    speech
+	Payload   string // hash of the bytes
+	How       string // how the reader came to know them: "", heard, read
+	Own       bool
+	Ask       *asking // for approval
+	Approvals []bulletin.Approval
+	Slots     []slot
+	Running   []running
+	Log       []line
+	Confirmed int
+	Choices   []choice
+	Playing   bool
+}
+
+// slot is a planned start with its commune's name.
+type slot struct {
+	bulletin.Slot
+	Where string
+}
+
+// choice is a session this bulletin may go into.
+type choice struct {
+	session
+	Value  string // "2026-11-23 afternoon"
+	Taken  bool
+	Wanted bool // offered as already chosen
+}
+
+// running is how one speaker stands to this bulletin.
+type running struct {
+	Box   string
+	Code  string
+	Name  string
+	State string // of the words running.*: sounding, confirmed, failed, waiting, silent, offline
+	At    int64
+	MS    int64
+	Why   string
+}
+
+// patience is how long after the last planned end a speaker without a receipt
+// counts as not having played.
+const patience = 3 * time.Minute
+
+func (d *desk) bulletin(w http.ResponseWriter, r *http.Request) error {
+	page, err := d.bulletinData(r)
+	if err != nil {
+		return err
+	}
+	return d.Site.Page(w, r, d.pages, "bulletin", "bulletin.one", page)
+}
+
+func (d *desk) bulletinLive(w http.ResponseWriter, r *http.Request) error {
+	page, err := d.bulletinData(r)
+	if err != nil {
+		return err
+	}
+	return d.Site.Part(w, r, d.pages, "bulletin", "live", page)
+}
+
+func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
+	ctx, who := r.Context(), web.Actor(r)
+	b, err := d.Bulletins.Find(ctx, who, r.PathValue("id"))
+	if err != nil {
+		return page, err
+	}
+	page = bulletinPage{Bulletin: b, Own: b.Author == who.ID, Speech: speech{d.Bulletins.Speak(b.Text, b.Accent)}}
+	if page.Scope, err = d.named(ctx, b.Scope...); err != nil {
+		return page, err
+	}
+	if len(b.Payload) > 0 {
+		page.Payload = loa.Hash(b.Payload)
+		if page.How, err = d.Bulletins.Hearing(ctx, b, who.ID); err != nil {
+			return page, err
+		}
+		if page.Approvals, err = d.Bulletins.Approvals(ctx, b); err != nil {
+			return page, err
+		}
+	}
+	if b.State == bulletin.Submitted && !page.Own && who.May(loa.RightApprove, b.Path) {
+		ask, err := d.ask(r, "/bulletins/"+b.ID+"/approve", b.Payload)
+		if err != nil {
+			return page, err
+		}
+		page.Ask = &ask
+	}
+	slots, err := d.Bulletins.Slots(ctx, b.ID)
+	if err != nil {
+		return page, err
+	}
+	for _, s := range slots {
+		names, err := d.named(ctx, s.Commune)
+		if err != nil {
+			return page, err
+		}
+		page.Slots = append(page.Slots, slot{s, names[0].Name})
+	}
+	if slices.Contains([]bulletin.State{bulletin.Sealed, bulletin.Scheduled, bulletin.Dispatched}, b.State) && who.May(loa.RightDispatch, b.Path) {
+		if page.Choices, err = d.choices(r, b, slots); err != nil {
+			return page, err
+		}
+	}
+	return page, d.runningData(r, &page, slots)
+}
+
+// choices offers the sessions of the coming days while the bulletin holds; the
+// first two it may go into are chosen already ("chiều nay · sáng mai").
+func (d *desk) choices(r *http.Request, b bulletin.Bulletin, slots []bulletin.Slot) (all []choice, err error) {
+	list, err := d.sessions(r, b.Scope[0].Commune(), 7)
+	if err != nil {
+		return nil, err
+	}
+	wanted := 2
+	for _, s := range list {
+		if s.Start > b.Until || s.End < b.From {
+			continue
+		}
+		c := choice{session: s, Value: s.Day + " " + s.Part}
+		c.Taken = slices.ContainsFunc(slots, func(sl bulletin.Slot) bool { return !sl.Cancelled && sl.Session == s.Key() })
+		if !c.Taken && wanted > 0 && b.State == bulletin.Sealed {
+			c.Wanted = true
+			wanted--
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// runningData fills what the speakers meant are doing with the bulletin.
+func (d *desk) runningData(r *http.Request, page *bulletinPage, slots []bulletin.Slot) error {
+	ctx, who, b := r.Context(), web.Actor(r), page.Bulletin
+	meant, err := d.Bulletins.Meant(ctx, b.ID)
+	if err != nil || len(meant) == 0 {
+		return err
+	}
+	rows, err := d.Bulletins.Log(ctx, who, b.Path, b.ID, 500)
+	if err != nil {
+		return err
+	}
+	boxes, err := d.Speakers.Boxes(ctx, b.Path)
+	if err != nil {
+		return err
+	}
+	page.Log = lines(rows, boxes)
+	now := d.Site.Clock.Now()
+	var end int64 // of the last start that has passed
+	for _, s := range slots {
+		if !s.Cancelled && s.Start <= now.UnixMilli() {
+			end = max(end, s.Start+s.MS)
+		}
+	}
+	for _, box := range boxes {
+		if !slices.Contains(meant, box.ID) {
+			continue
+		}
+		one := running{Box: box.ID, Code: box.Pole.Code, Name: box.Pole.Name}
+		last := slices.IndexFunc(rows, func(p bulletin.Playback) bool { return p.Box == box.ID }) // newest first
+		switch h := box.Health; {
+		case h.State == "sounding" && h.Warrant == b.Warrant && h.InContact(now.UnixMilli()):
+			one.State, one.At = "sounding", h.At
+			page.Playing = true
+		case last >= 0 && rows[last].Result == wire.Played:
+			one.State, one.At, one.MS = "confirmed", rows[last].Started, rows[last].MS
+			page.Confirmed++
+		case last >= 0:
+			one.State, one.At, one.MS, one.Why = "failed", rows[last].Planned, rows[last].MS, rows[last].Why
+		case !h.InContact(now.UnixMilli()):
+			one.State, one.At = "offline", h.At
+		case end > 0 && now.UnixMilli() > end+patience.Milliseconds():
+			one.State = "silent"
+		default:
+			one.State = "waiting"
+		}
+		page.Running = append(page.Running, one)
+	}
+	return nil
+}
+
+// sound is the approved sound itself, for the player on the page; it answers
+// ranges, because phones ask for them.
+func (d *desk) sound(w http.ResponseWriter, r *http.Request) error {
+	b, err := d.Bulletins.Find(r.Context(), web.Actor(r), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if b.Media == "" {
+		return loa.Errorf(loa.NotFound, "bulletin.no_sound")
+	}
+	sound, err := d.Sound(b.Media)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "audio/mpeg")
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("ETag", strconv.Quote(b.Media))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(sound))
+	return nil
+}
+
+// line is a row of the playback log with the name of its pole.
+type line struct {
+	bulletin.Playback
+	Code string
+	Pole string
+}
+
+// lines joins playbacks with the poles their boxes stand on now.
+func lines(rows []bulletin.Playback, boxes []speaker.Box) []line {
+	at := map[string]speaker.Pole{}
+	for _, b := range boxes {
+		at[b.ID] = b.Pole
+	}
+	all := make([]line, len(rows))
+	for i, p := range rows {
+		all[i] = line{p, at[p.Box].Code, at[p.Box].Name}
+	}
+	return all
+}

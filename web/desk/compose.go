@@ -1,0 +1,261 @@
+package desk
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"loa"
+	"loa/bulletin"
+	"loa/unit"
+	"loa/voice"
+	"loa/web"
+	"loa/wire"
+)
+
+// composePage is the form of a bulletin, new or returned.
+type composePage struct {
+	ID      string // "" for a new one
+	Note    string // why it was returned
+	Notice  bulletin.Notice
+	Units   []named // units the writer may write for
+	Unit    named
+	Whole   bool // the whole unit is meant
+	Hamlets []hamlet
+	Speech  speech
+	Until   string // 2026-11-29, the last day
+	Today   string
+}
+
+// hamlet is a place to tick.
+type hamlet struct {
+	named
+	Chosen bool
+}
+
+// week is how many days a bulletin holds unless its writer says otherwise.
+const week = 7
+
+// composePage offers an empty form, with the places the writer chose last time:
+// most notices go where the last one went.
+func (d *desk) composePage(w http.ResponseWriter, r *http.Request) error {
+	n := bulletin.Notice{Path: writesFor(r, ""), Class: wire.Normal, Until: lastDay(d.Site.Clock.Now(), week)}
+	mine, err := d.Bulletins.List(r.Context(), web.Actor(r), bulletin.Query{Path: n.Path, Limit: 20})
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(mine, func(b bulletin.Bulletin) bool { return b.Author == web.Actor(r).ID && b.Path == n.Path }); i >= 0 {
+		n.Scope, n.Accent = mine[i].Scope, mine[i].Accent
+	}
+	page, err := d.form(r, "", n)
+	if err != nil {
+		return err
+	}
+	return d.Site.Page(w, r, d.pages, "compose", "compose.title", page)
+}
+
+func (d *desk) editPage(w http.ResponseWriter, r *http.Request) error {
+	b, err := d.Bulletins.Find(r.Context(), web.Actor(r), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if b.State != bulletin.Draft {
+		return loa.Errorf(loa.Conflict, "bulletin.moved", string(b.State))
+	}
+	page, err := d.form(r, b.ID, bulletin.Notice{Path: b.Path, Class: b.Class, Title: b.Title, Text: b.Text, Scope: b.Scope,
+		Accent: b.Accent, Until: time.UnixMilli(b.Until), Repeat: b.Repeat})
+	if err != nil {
+		return err
+	}
+	page.Note = b.Note
+	return d.Site.Page(w, r, d.pages, "compose", "compose.title", page)
+}
+
+// writesFor is the unit a new bulletin speaks for.
+func writesFor(r *http.Request, asked loa.Path) loa.Path {
+	who := web.Actor(r)
+	if asked == "" {
+		asked = loa.Path(r.FormValue("path"))
+	}
+	if who.May(loa.RightWrite, asked) {
+		return asked
+	}
+	if all := who.Places(loa.RightWrite); len(all) > 0 {
+		return all[0]
+	}
+	return asked
+}
+
+// form fills the page's choices around a notice.
+func (d *desk) form(r *http.Request, id string, n bulletin.Notice) (page composePage, err error) {
+	ctx, who := r.Context(), web.Actor(r)
+	page = composePage{ID: id, Notice: n, Today: day(d.Site.Clock.Now())}
+	if !n.Until.IsZero() {
+		page.Until = day(n.Until.Add(-time.Second))
+	}
+	units := slices.Sorted(slices.Values(who.Places(loa.RightWrite)))
+	if page.Units, err = d.named(ctx, slices.Compact(units)...); err != nil {
+		return page, err
+	}
+	names, err := d.named(ctx, n.Path)
+	if err != nil {
+		return page, err
+	}
+	page.Unit = names[0]
+	below, err := d.Units.Children(ctx, n.Path)
+	if err != nil {
+		return page, err
+	}
+	page.Whole = len(n.Scope) == 0 || slices.Contains(n.Scope, n.Path)
+	for _, u := range below {
+		if u.Level != unit.Former || n.Path.Commune() == n.Path {
+			page.Hamlets = append(page.Hamlets, hamlet{named{u.Path, u.FullName()}, slices.Contains(n.Scope, u.Path)})
+		}
+	}
+	page.Speech = speech{d.Bulletins.Speak(n.Text, n.Accent)}
+	return page, nil
+}
+
+// notice reads the form. Without a title the first line of the text is one.
+func (d *desk) notice(r *http.Request) (n bulletin.Notice, err error) {
+	if err := web.Form(r); err != nil {
+		return n, err
+	}
+	f := r.PostForm
+	n = bulletin.Notice{Path: writesFor(r, loa.Path(f.Get("path"))), Class: wire.Class(f.Get("class")), Title: f.Get("title"),
+		Text: f.Get("text"), Accent: f.Get("accent")}
+	if strings.TrimSpace(n.Title) == "" {
+		n.Title = firstLine(n.Text)
+	}
+	if n.Class == "" {
+		n.Class = wire.Normal
+	}
+	if f.Get("twice") != "" {
+		n.Repeat = 1
+	}
+	for _, p := range f["scope"] {
+		n.Scope = append(n.Scope, loa.Path(p))
+	}
+	if slices.Contains(n.Scope, n.Path) { // the whole unit: the rest is in it
+		n.Scope = []loa.Path{n.Path}
+	}
+	if until := f.Get("until"); until != "" {
+		last, err := time.ParseInLocation(time.DateOnly, until, loa.Zone())
+		if err != nil {
+			return n, loa.Errorf(loa.Invalid, "bulletin.dates")
+		}
+		n.Until = last.AddDate(0, 0, 1)
+	}
+	return n, nil
+}
+
+// compose keeps a draft and, with the button Trình duyệt, asks for approval.
+// What cannot be kept comes back with everything typed.
+func (d *desk) compose(w http.ResponseWriter, r *http.Request) error {
+	ctx, who, id := r.Context(), web.Actor(r), r.PathValue("id")
+	n, err := d.notice(r)
+	if loa.KeyOf(err) == "body.too_large" {
+		return err // nothing of it was read
+	}
+	var b bulletin.Bulletin
+	if err == nil {
+		if id == "" {
+			b, err = d.Bulletins.Draft(ctx, who, n)
+		} else {
+			b, err = d.Bulletins.Edit(ctx, who, id, n)
+		}
+	}
+	if err != nil {
+		if loa.CodeOf(err) != loa.Invalid {
+			return err
+		}
+		page, again := d.form(r, id, n)
+		if again != nil {
+			return err
+		}
+		return d.Site.Refuse(w, r, d.pages, "compose", "compose.title", page, err)
+	}
+	if r.PostFormValue("do") == "submit" {
+		if b, err = d.Bulletins.Submit(ctx, who, b.ID); err != nil {
+			return err
+		}
+	}
+	return d.done(w, r, "/bulletins/"+b.ID)
+}
+
+// speak shows, while a person types, what would be read out.
+func (d *desk) speak(w http.ResponseWriter, r *http.Request) error {
+	if err := web.Form(r); err != nil {
+		return err
+	}
+	text, err := voice.Clean(r.PostFormValue("text"))
+	if loa.KeyOf(err) == "text.empty" {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.Site.Part(w, r, d.pages, "compose", "spoken", speech{d.Bulletins.Speak(text, r.PostFormValue("accent"))})
+}
+
+func (d *desk) submit(w http.ResponseWriter, r *http.Request) error {
+	b, err := d.Bulletins.Submit(r.Context(), web.Actor(r), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return d.done(w, r, "/bulletins/"+b.ID)
+}
+
+// firstLine is a title for a text without one: its first sentence or line, as
+// much as fits on a phone.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if cut := strings.IndexAny(line, ".:;"); cut > 0 {
+		line = line[:cut]
+	}
+	line = strings.TrimSpace(line)
+	if utf8.RuneCountInString(line) <= 80 {
+		return line
+	}
+	short := string([]rune(line)[:80])
+	if cut := strings.LastIndex(short, " "); cut > 0 {
+		short = short[:cut]
+	}
+	return short + "…"
+}
+
+// lastDay is the end of the day that many days from now, today counted.
+func lastDay(now time.Time, days int) time.Time {
+	t := now.In(loa.Zone())
+	return time.Date(t.Year(), t.Month(), t.Day()+days, 0, 0, 0, 0, loa.Zone())
+}
+
+func day(t time.Time) string { return t.In(loa.Zone()).Format(time.DateOnly) }
+
+// Accents are the three accents a bulletin may be read in.
+func (composePage) Accents() []string { return []string{"north", "central", "south"} }
+
+// speech is what will be read out, ready to be shown with its changes marked.
+type speech struct{ voice.Spoken }
+
+// part is a piece of the spoken text; From is what was written where it differs.
+type part struct{ Text, From string }
+
+// Parts cuts the spoken text at its changes. They come in the order of the text,
+// so each is the first of its kind after the one before; one that cannot be found
+// (it is not spoken) marks nothing.
+func (s speech) Parts() []part {
+	var all []part
+	rest := s.Text
+	for _, c := range s.Changes {
+		before, after, found := strings.Cut(rest, c.To)
+		if c.To == "" || !found {
+			continue
+		}
+		all = append(all, part{Text: before}, part{c.To, c.From})
+		rest = after
+	}
+	return append(all, part{Text: rest})
+}

@@ -1,0 +1,62 @@
+package desk
+
+import (
+	"loa"
+	"loa/web"
+)
+
+// routes is every page and button of the desk.
+func (d *desk) routes() []web.Route {
+	return []web.Route{
+		{Pattern: "GET /sign-in", Right: web.Public, Handle: d.signInPage},
+		{Pattern: "POST /sign-in", Right: web.Public, Handle: d.signIn},
+		{Pattern: "POST /sign-in/passkey/begin", Right: web.Public, Handle: d.beginPasskeySignIn},
+		{Pattern: "POST /sign-in/passkey/finish", Right: web.Public, Handle: d.finishPasskeySignIn},
+		{Pattern: "GET /sign-in/link/{token}", Right: web.Public, Handle: d.linkPage},
+		{Pattern: "POST /sign-in/link/{token}", Right: web.Public, Handle: d.redeem},
+		{Pattern: "POST /sign-out", Right: web.Entering, Handle: d.signOut},
+
+		{Pattern: "GET /me", Right: web.Entering, Handle: d.me},
+		{Pattern: "POST /me/totp", Right: web.Entering, Handle: d.beginTOTP},
+		{Pattern: "POST /me/totp/confirm", Right: web.Entering, Handle: d.confirmTOTP},
+		{Pattern: "POST /me/passkey/begin", Right: web.Entering, Handle: d.beginPasskey},
+		{Pattern: "POST /me/passkey/finish", Right: web.Entering, Handle: d.finishPasskey},
+		{Pattern: "POST /me/passkey/{id}/name", Right: web.SignedIn, Handle: d.renamePasskey},
+		{Pattern: "POST /me/passkey/{id}/remove", Right: web.SignedIn, Handle: d.removePasskey},
+
+		{Pattern: "GET /{$}", Right: loa.RightRead, Handle: d.home},
+		{Pattern: "GET /live", Right: loa.RightRead, Handle: d.homeLive},
+
+		{Pattern: "GET /bulletins", Right: loa.RightRead, Handle: d.list},
+		{Pattern: "GET /bulletins/new", Right: loa.RightWrite, Handle: d.composePage},
+		{Pattern: "POST /bulletins", Right: loa.RightWrite, Handle: d.compose, Body: web.BodyText},
+		{Pattern: "POST /speak", Right: loa.RightWrite, Handle: d.speak, Body: web.BodyText},
+		{Pattern: "GET /bulletins/{id}", Right: loa.RightRead, Handle: d.bulletin},
+		{Pattern: "GET /bulletins/{id}/live", Right: loa.RightRead, Handle: d.bulletinLive},
+		{Pattern: "GET /bulletins/{id}/sound", Right: loa.RightRead, Handle: d.sound},
+		{Pattern: "GET /bulletins/{id}/edit", Right: loa.RightWrite, Handle: d.editPage},
+		{Pattern: "POST /bulletins/{id}/edit", Right: loa.RightWrite, Handle: d.compose, Body: web.BodyText},
+		{Pattern: "POST /bulletins/{id}/submit", Right: loa.RightWrite, Handle: d.submit},
+		{Pattern: "POST /bulletins/{id}/hear", Right: loa.RightRead, Handle: d.hear},
+		{Pattern: "POST /bulletins/{id}/approve", Right: loa.RightApprove, Handle: d.approve},
+		{Pattern: "POST /bulletins/{id}/return", Right: loa.RightApprove, Handle: d.giveBack},
+		{Pattern: "POST /bulletins/{id}/schedule", Right: loa.RightDispatch, Handle: d.schedule},
+		{Pattern: "POST /bulletins/{id}/now", Right: loa.RightDispatch, Handle: d.playNow},
+		{Pattern: "POST /bulletins/{id}/stop/draft", Right: loa.RightDispatch, Handle: d.draftStop},
+		{Pattern: "POST /bulletins/{id}/stop", Right: loa.RightDispatch, Handle: d.stop},
+		{Pattern: "POST /bulletins/{id}/cancel", Right: loa.RightRead, Handle: d.cancel}, // an author may, without dispatching
+
+		{Pattern: "GET /speakers", Right: loa.RightRead, Handle: d.speakers},
+		{Pattern: "GET /speakers/live", Right: loa.RightRead, Handle: d.speakersLive},
+		{Pattern: "GET /speakers/new", Right: loa.RightSpeakers, Handle: d.newSpeaker},
+		{Pattern: "POST /speakers", Right: loa.RightSpeakers, Handle: d.addPole},
+		{Pattern: "GET /speakers/{id}", Right: loa.RightRead, Handle: d.speaker},
+		{Pattern: "POST /speakers/{id}/code", Right: loa.RightSpeakers, Handle: d.newCode},
+		{Pattern: "POST /speakers/{id}/check", Right: loa.RightSpeakers, Handle: d.checkBox},
+		{Pattern: "POST /speakers/{id}/revoke", Right: loa.RightSpeakers, Handle: d.draftRevoke},
+		{Pattern: "POST /speakers/{id}/confirm", Right: loa.RightSpeakers, Handle: d.confirmBox},
+
+		{Pattern: "GET /log", Right: loa.RightRead, Handle: d.log},
+		{Pattern: "GET /journal", Right: loa.RightRead, Handle: d.journal},
+	}
+}

@@ -1,0 +1,115 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"loa"
+)
+
+// Time is the minute in Viet Nam, "17:02"; "–" for never.
+func (v View) Time(ms int64) string { return v.local(ms, "15:04") }
+
+// Second is the second in Viet Nam, "17:02:07".
+func (v View) Second(ms int64) string { return v.local(ms, "15:04:05") }
+
+// Moment is a minute and its day as people say it: "17:02 thứ Hai 23/11", with
+// the year where it is another one.
+func (v View) Moment(ms int64) string {
+	if ms == 0 {
+		return "–"
+	}
+	return v.Time(ms) + " " + v.DayOf(ms)
+}
+
+// DayOf is the day of a moment: "hôm nay", "ngày mai" or "thứ Hai 23/11".
+func (v View) DayOf(ms int64) string {
+	t, now := time.UnixMilli(ms).In(loa.Zone()), v.now.In(loa.Zone())
+	day := func(t time.Time) string { return t.Format(time.DateOnly) }
+	switch day(t) {
+	case day(now):
+		return v.T("day.today")
+	case day(now.AddDate(0, 0, 1)):
+		return v.T("day.tomorrow")
+	case day(now.AddDate(0, 0, -1)):
+		return v.T("day.yesterday")
+	}
+	date := t.Format("02/01")
+	if t.Year() != now.Year() {
+		date = t.Format("02/01/2006")
+	}
+	return v.T(fmt.Sprintf("weekday.%d", (int(t.Weekday())+6)%7+1)) + " " + date
+}
+
+// LastDay is the day whose end a moment is: "hết hạn phát" lies at midnight, and
+// people mean the day before it.
+func (v View) LastDay(ms int64) string { return v.DayOf(ms - 1) }
+
+func (v View) local(ms int64, layout string) string {
+	if ms == 0 {
+		return "–"
+	}
+	return time.UnixMilli(ms).In(loa.Zone()).Format(layout)
+}
+
+// Ago is how long ago a moment was: "vừa xong", "5 phút trước".
+func (v View) Ago(ms int64) string {
+	if ms == 0 {
+		return v.T("ago.never")
+	}
+	switch d := v.now.Sub(time.UnixMilli(ms)); {
+	case d < time.Minute:
+		return v.T("ago.now")
+	case d < time.Hour:
+		return v.T("ago.minutes", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return v.T("ago.hours", int(d.Hours()))
+	default:
+		return v.T("ago.days", int(d.Hours()/24))
+	}
+}
+
+// Length is how long a sound is: "48 giây", "1 phút 40 giây".
+func (v View) Length(ms int64) string {
+	s := (ms + 500) / 1000
+	if s < 60 {
+		return v.T("length.seconds", s)
+	}
+	if s%60 == 0 {
+		return v.T("length.whole", s/60)
+	}
+	return v.T("length.minutes", s/60, s%60)
+}
+
+// Millis is microseconds as signed milliseconds: "+12 ms".
+func (v View) Millis(us int64) string { return fmt.Sprintf("%+d ms", us/1000) }
+
+// Seconds is a length with a tenth, for tables: "48,2".
+func (v View) Seconds(ms int64) string {
+	return fmt.Sprintf("%d%s%d", ms/1000, v.T("number.comma"), ms%1000/100)
+}
+
+// Bytes is room on a disk, "3,4 GB".
+func (v View) Bytes(n int64) string {
+	if n < 1_000_000_000 {
+		return fmt.Sprintf("%d MB", n/1_000_000)
+	}
+	return fmt.Sprintf("%d%s%d GB", n/1_000_000_000, v.T("number.comma"), n%1_000_000_000/100_000_000)
+}
+
+// Word says a word of the program in the reader's language.
+func (v View) Word(word string) string { return v.site.Catalog.Word(v.Locale, word) }
+
+// Text is bytes that are text, such as the JSON of a journal's row.
+func (v View) Text(b []byte) string { return string(b) }
+
+// App lets a page link to an authenticator app; every other address of that
+// kind stays blocked by the templates.
+func (v View) App(address string) template.URL {
+	if !strings.HasPrefix(address, "otpauth://totp/") {
+		return ""
+	}
+	return template.URL(address)
+}

@@ -1,0 +1,158 @@
+// The little that a page cannot do without a script: fresh parts, the preview of
+// what will be read out, proof of having heard or read, and passkeys.
+(() => {
+  "use strict";
+  const all = (s, in_ = document) => [...in_.querySelectorAll(s)];
+  const page = (text) => new DOMParser().parseFromString(text, "text/html");
+
+  // Choices that lead elsewhere at once, prints, and buttons that act once.
+  all("[data-go]").forEach((e) => e.addEventListener("change", () => e.form.requestSubmit()));
+  all("[data-print]").forEach((e) => { e.hidden = false; e.addEventListener("click", () => print()); });
+  document.addEventListener("submit", (e) => {
+    if (!e.target.matches("[data-single]") || e.target.matches("[data-options]")) return;
+    setTimeout(() => all("button", e.target).forEach((b) => { b.disabled = true; }));
+    addEventListener("pageshow", (p) => { if (p.persisted) location.reload(); }, { once: true });
+  });
+  all("[data-whole]").forEach((whole) => {
+    const rest = all("input[name=scope]", whole.form).filter((e) => e !== whole);
+    whole.addEventListener("change", () => { if (whole.checked) rest.forEach((e) => { e.checked = false; }); });
+    rest.forEach((e) => e.addEventListener("change", () => { whole.checked = !rest.some((x) => x.checked); }));
+  });
+
+  // Live parts: the stream only says that something changed; the page asks for
+  // its parts again, and leaves alone the one in which somebody is typing.
+  const parts = all("[data-live]");
+  if (parts.length && window.EventSource) {
+    let soon;
+    const refresh = () => parts.forEach(async (part) => {
+      if (part.contains(document.activeElement) && document.activeElement.matches("input,textarea,select")) return;
+      const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" } });
+      if (!answer.ok || answer.redirected) return;
+      const open = all("details[open] > summary", part).map((s) => s.textContent);
+      part.replaceChildren(...page(await answer.text()).body.childNodes);
+      all("details > summary", part).forEach((s) => { s.parentNode.open = open.includes(s.textContent); });
+    });
+    const stream = new EventSource("/events?path=" + encodeURIComponent(parts[0].dataset.place));
+    stream.onmessage = () => { clearTimeout(soon); soon = setTimeout(refresh, 250); };
+    setInterval(refresh, 30000); // what changes by itself: "5 minutes ago", no contact
+  }
+
+  // What will be read out, while typing.
+  all("[data-speak]").forEach((text) => {
+    const to = document.querySelector("[data-spoken]");
+    let wait, last;
+    const ask = () => {
+      clearTimeout(wait);
+      wait = setTimeout(async () => {
+        const form = new URLSearchParams({ text: text.value, accent: text.form.accent.value });
+        const mine = last = fetch(text.dataset.speak, { method: "POST", body: form, headers: { Accept: "text/html" } });
+        const answer = await mine;
+        if (mine !== last) return;
+        const doc = page(await answer.text());
+        to.replaceChildren(...(answer.ok ? doc.body.childNodes : [Object.assign(document.createElement("p"), { className: "alert", textContent: doc.querySelector("h1")?.textContent })]));
+      }, 400);
+    };
+    text.addEventListener("input", ask);
+    all("[data-speak-too]").forEach((e) => e.addEventListener("change", ask));
+  });
+
+  // Heard: the sound ran to its end, and every second of it was played. Read: the
+  // end of the text was on screen, for as long as reading so much takes.
+  const knows = async (e, address, how) => {
+    const body = new URLSearchParams({ payload: e.dataset.payload, how });
+    const answer = await fetch(address, { method: "POST", body, headers: { "X-Part": "1", Accept: "application/json" } });
+    if (!answer.ok) return false;
+    all("[data-needs-heard]:not([data-missing])").forEach((b) => { b.disabled = false; });
+    const now = document.querySelector("[data-heard-now]"), before = document.querySelector("[data-how]");
+    if (now && before) before.textContent = now.textContent;
+    return true;
+  };
+  all("audio[data-heard]").forEach((sound) => sound.addEventListener("ended", () => {
+    let played = 0;
+    for (let i = 0; i < sound.played.length; i++) played += sound.played.end(i) - sound.played.start(i);
+    if (played >= sound.duration - 1) knows(sound, sound.dataset.heard, "heard");
+  }));
+  all("[data-read]").forEach((text) => {
+    const need = Math.min(30, Math.max(4, text.textContent.length / 40));
+    let seconds = 0, end = false, there = false, done = false;
+    new IntersectionObserver((v) => { there = v.some((x) => x.isIntersecting); }).observe(text);
+    new IntersectionObserver((v) => { end = end || v.some((x) => x.isIntersecting); }).observe(text.querySelector("[data-end]"));
+    const tick = setInterval(async () => {
+      if (there && !document.hidden) seconds++;
+      if (done || !end || seconds < need) return;
+      done = true;
+      if (await knows(text, text.dataset.read, "read")) clearInterval(tick); else done = false;
+    }, 1000);
+  });
+
+  // Passkeys. Bytes travel as base64url without padding.
+  const bytes = (s) => Uint8Array.from(atob(s.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+  const text = (b) => btoa(String.fromCharCode(...new Uint8Array(b))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  const ready = (options) => {
+    const o = options.publicKey;
+    o.challenge = bytes(o.challenge);
+    if (o.user) o.user.id = bytes(o.user.id);
+    for (const list of [o.allowCredentials, o.excludeCredentials]) (list || []).forEach((c) => { c.id = bytes(c.id); });
+    return options;
+  };
+  const post = async (address, body) => {
+    const answer = await fetch(address, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", Accept: "application/json" } });
+    const said = await answer.json();
+    if (!answer.ok) throw new Error(said.error.sentence);
+    return said;
+  };
+  const say = (near, error) => {
+    const p = near.querySelector("[data-said]") || document.querySelector("[data-said]");
+    if (!p) return;
+    p.hidden = false;
+    p.textContent = error.message;
+    p.scrollIntoView({ block: "nearest" });
+  };
+  all("form[data-options]").forEach((form) => form.addEventListener("submit", async (e) => {
+    e.preventDefault();
+    const button = e.submitter;
+    button.disabled = true;
+    try {
+      const key = await navigator.credentials.get(ready(JSON.parse(form.dataset.options)));
+      const said = await post(form.action, {
+        credential: text(key.rawId), authenticator_data: text(key.response.authenticatorData),
+        client_data: text(key.response.clientDataJSON), signature: text(key.response.signature),
+        why: form.why ? form.why.value : "", revoke: "revoke" in form.dataset,
+      });
+      location.assign(said.next);
+    } catch (error) {
+      say(form, error);
+      button.disabled = false;
+    }
+  }));
+  if (!window.PublicKeyCredential) return;
+  const clean = (k) => ({
+    id: k.id, rawId: text(k.rawId), type: k.type, authenticatorAttachment: k.authenticatorAttachment || undefined,
+    clientExtensionResults: k.getClientExtensionResults(),
+  });
+  all("[data-passkey-add]").forEach((p) => {
+    p.hidden = false;
+    p.querySelector("button").addEventListener("click", async () => {
+      try {
+        const k = await navigator.credentials.create(ready(await post("/me/passkey/begin", {})));
+        const said = await post("/me/passkey/finish", { ...clean(k), response: {
+          clientDataJSON: text(k.response.clientDataJSON), attestationObject: text(k.response.attestationObject),
+          transports: k.response.getTransports ? k.response.getTransports() : [] } });
+        location.assign(said.next);
+      } catch (error) { say(document, error); }
+    });
+  });
+  all("[data-passkey-sign-in]").forEach((p) => {
+    p.hidden = false;
+    p.querySelector("button").addEventListener("click", async () => {
+      try {
+        const k = await navigator.credentials.get(ready(await post("/sign-in/passkey/begin", {})));
+        const r = k.response;
+        const said = await post("/sign-in/passkey/finish?next=" + encodeURIComponent(p.dataset.passkeySignIn), { ...clean(k), response: {
+          clientDataJSON: text(r.clientDataJSON), authenticatorData: text(r.authenticatorData), signature: text(r.signature),
+          userHandle: r.userHandle ? text(r.userHandle) : undefined } });
+        location.assign(said.next);
+      } catch (error) { say(document, error); }
+    });
+  });
+})();
