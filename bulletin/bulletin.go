@@ -179,11 +179,8 @@ func (f *Flow) step(ctx context.Context, who loa.Actor, id string, m move,
 	var entry journal.Entry
 	var row string
 	err := f.DB.Write(ctx, func(tx *db.Tx) error {
-		if err := tx.Lock("bulletin", id); err != nil {
-			return loa.Errorf(loa.NotFound, "bulletin.unknown").Because(err)
-		}
 		var err error
-		if b, err = load(tx, id); err != nil {
+		if b, err = hold(tx, id); err != nil {
 			return err
 		}
 		if err := b.may(m); err != nil {

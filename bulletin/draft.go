@@ -11,6 +11,7 @@ import (
 	"loa"
 	"loa/db"
 	"loa/journal"
+	"loa/seal"
 	"loa/unit"
 	"loa/voice"
 	"loa/wire"
@@ -216,5 +217,9 @@ func (b Bulletin) warrant(id string) ([]byte, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	return wire.Encode(w)
+	payload, err := wire.Encode(w)
+	if err == nil && len(payload) > seal.MaxDocument { // the scope is all of a warrant that has no bound of its own
+		err = loa.Errorf(loa.Invalid, "scope.too_many", len(b.Scope))
+	}
+	return payload, err
 }

@@ -85,10 +85,7 @@ func (f *Flow) withdraw(tx *db.Tx, b *Bulletin) ([]journal.Emit, error) {
 // sounding and returns its bytes for a person's passkey.
 func (f *Flow) DraftStop(ctx context.Context, who loa.Actor, id string) (payload []byte, err error) {
 	err = f.DB.Write(ctx, func(tx *db.Tx) error {
-		if err := tx.Lock("bulletin", id); err != nil {
-			return loa.Errorf(loa.NotFound, "bulletin.unknown").Because(err)
-		}
-		b, err := load(tx, id)
+		b, err := hold(tx, id)
 		if err != nil {
 			return err
 		}
@@ -181,10 +178,12 @@ func (f *Flow) Expire(ctx context.Context) (n int, err error) {
 			emits, err := f.withdraw(tx, b)
 			return journal.Entry{Emits: emits}, err
 		})
-		if err != nil && loa.CodeOf(err) != loa.Conflict { // somebody moved it meanwhile: fine
+		switch {
+		case err == nil:
+			n++
+		case loa.KeyOf(err) != "bulletin.moved": // somebody moved it meanwhile: fine
 			return n, err
 		}
-		n++
 	}
 	return n, nil
 }

@@ -80,6 +80,9 @@ func (f *Flow) place(tx *db.Tx, b *Bulletin, commune loa.Path, c Choice) (Item, 
 	if s.Items, err = itemsOf(tx, commune, s.Key()); err != nil {
 		return Item{}, err
 	}
+	if s.taken, err = itemsBeside(tx, commune, s); err != nil {
+		return Item{}, err
+	}
 	for _, it := range s.Items {
 		if it.Bulletin == b.ID {
 			return Item{}, loa.Errorf(loa.Conflict, "schedule.twice", s.Name, c.Day)

@@ -43,6 +43,8 @@ type Session struct {
 	Start int64  // UTC ms
 	End   int64
 	Items []Item // in running order
+
+	taken []Item // what else is on the air around it: phát ngay, another session that ran over
 }
 
 // Key names a session inside its commune: "2026-11-23/morning".
@@ -137,8 +139,9 @@ func (f *Flow) Sessions(ctx context.Context, commune loa.Path, days int) (all []
 }
 
 // arrange decides the running order of a session and every start in it:
-// priority first, then in order of arrival, with a breath between. Items that
-// have begun, or are about to, keep their start; the others follow.
+// priority first, then in order of arrival, with a breath between, around what
+// is taken. Items that have begun, or are about to, keep their start; the
+// others follow.
 func (s Session) arrange(now int64) ([]Item, error) {
 	items := slices.Clone(s.Items)
 	at := s.Start
@@ -159,8 +162,8 @@ func (s Session) arrange(now int64) ([]Item, error) {
 			at = max(at, items[i].Start+items[i].MS+gap)
 			continue
 		}
-		items[i].Start = at
-		at += items[i].MS + gap
+		items[i].Start = opening(s.taken, at, items[i].MS)
+		at = items[i].Start + items[i].MS + gap
 		if items[i].Start+items[i].MS > s.End {
 			return nil, loa.Errorf(loa.Conflict, "session.full", s.Name, s.Day)
 		}

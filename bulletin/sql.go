@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"loa"
 	"loa/db"
@@ -30,6 +31,15 @@ func load(tx *db.Tx, id string) (Bulletin, error) {
 		return b, loa.Errorf(loa.NotFound, "bulletin.unknown")
 	}
 	return b, err
+}
+
+// hold is load for a transaction that will change the bulletin: whoever else
+// would waits until it ends.
+func hold(tx *db.Tx, id string) (Bulletin, error) {
+	if err := tx.Lock("bulletin", id); err != nil && !errors.Is(err, db.ErrNone) {
+		return Bulletin{}, err
+	}
+	return load(tx, id)
 }
 
 func (b Bulletin) row() []any {
@@ -107,6 +117,12 @@ func itemsFrom(tx *db.Tx, commune loa.Path, from int64) ([]Item, error) {
 	return db.All(tx, itemQuery+`slot.start_ms >= ? ORDER BY slot.start_ms, slot.id`, []any{commune, from}, scanItem)
 }
 
+// itemsBeside lists what is on the air around a session without being in it.
+func itemsBeside(tx *db.Tx, commune loa.Path, s Session) ([]Item, error) {
+	return db.All(tx, itemQuery+`slot.session <> ? AND slot.start_ms >= ? AND slot.start_ms < ? ORDER BY slot.start_ms, slot.id`,
+		[]any{commune, s.Key(), s.Start - time.Hour.Milliseconds(), s.End}, scanItem)
+}
+
 func insertSlot(tx *db.Tx, commune loa.Path, session string, it Item) error {
 	priority := 0
 	if it.Priority {
@@ -143,10 +159,14 @@ func slotsOf(tx *db.Tx, bulletin string) ([]slot, error) {
 	return db.All(tx, slotQuery+`slot.bulletin_id = ? ORDER BY slot.commune, slot.start_ms`, []any{bulletin}, scanSlot)
 }
 
-// dueSlots lists everything a commune's plan must hold: the slots of dispatched
-// bulletins, and of the one being dispatched, between two moments.
+// dueSlots lists everything a commune's plan must hold between two moments: the
+// slots of dispatched bulletins, of the one being dispatched, and of those that
+// were dispatched once and wait again with a further session, so that no plan
+// made meanwhile takes from a speaker what it holds.
 func dueSlots(tx *db.Tx, commune loa.Path, from, until int64, with string) ([]slot, error) {
 	return db.All(tx, slotQuery+`slot.commune = ? AND slot.start_ms >= ? AND slot.start_ms < ?
-		AND bulletin.warrant <> '' AND (bulletin.state = ? OR bulletin.id = ?) ORDER BY slot.start_ms, slot.id`,
-		[]any{commune, from, until, string(Dispatched), with}, scanSlot)
+		AND bulletin.warrant <> '' AND (bulletin.state = ? OR bulletin.id = ?
+			OR bulletin.state = ? AND EXISTS (SELECT 1 FROM dispatch WHERE dispatch.bulletin_id = bulletin.id))
+		ORDER BY slot.start_ms, slot.id`,
+		[]any{commune, from, until, string(Dispatched), with, string(Scheduled)}, scanSlot)
 }

@@ -2,6 +2,7 @@ package speaker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"loa"
@@ -15,8 +16,8 @@ import (
 // officer's passkey approves exactly these.
 func (r *Register) DraftPlacement(ctx context.Context, who loa.Actor, box string, revoke bool) (payload []byte, err error) {
 	err = r.DB.Write(ctx, func(tx *db.Tx) error {
-		if err := tx.Lock("box", box); err != nil {
-			return loa.Errorf(loa.NotFound, "box.unknown").Because(err)
+		if err := tx.Lock("box", box); err != nil && !errors.Is(err, db.ErrNone) {
+			return err
 		}
 		b, err := findBox(tx, box)
 		if err != nil {
@@ -55,8 +56,11 @@ func (r *Register) Confirm(ctx context.Context, who loa.Actor, box string, appro
 	err := r.DB.Read(ctx, func(tx *db.Tx) error {
 		return tx.Row(`SELECT draft FROM box WHERE id = ?`, box).Scan(&payload)
 	})
-	if err != nil || payload == nil {
-		return loa.Errorf(loa.NotFound, "box.no_draft").Because(err)
+	if errors.Is(err, db.ErrNone) || err == nil && payload == nil {
+		return loa.Errorf(loa.NotFound, "box.no_draft")
+	}
+	if err != nil {
+		return fmt.Errorf("confirm placement: %w", err)
 	}
 	placement, err := wire.ReadPlacement(payload)
 	if err != nil {

@@ -3,6 +3,7 @@ package speaker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"loa"
@@ -167,7 +168,8 @@ func Meant(tx *db.Tx, scope []wire.Place) ([]string, error) {
 	return ids, nil
 }
 
-// Communes lists the communes whose devices a scope can mean.
+// Communes lists the communes whose devices a scope can mean, in the order in
+// which whoever changes several holds them.
 func Communes(tx *db.Tx, scope []wire.Place) ([]loa.Path, error) {
 	boxes, err := placements(tx)
 	if err != nil {
@@ -189,5 +191,6 @@ func Communes(tx *db.Tx, scope []wire.Place) ([]loa.Path, error) {
 			add(p.Paths[0].Commune())
 		}
 	}
+	slices.Sort(all)
 	return all, nil
 }

@@ -272,6 +272,9 @@ func (t *town) live(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.await(ctx, notices); err != nil {
+		return err
+	}
 	for i := 0; ; i = (i + 1) % len(notices) {
 		if n := notices[i]; n.kind == "xa" || n.kind == "thon" || n.kind == "tinh" {
 			if _, err := t.send(ctx, n); err != nil && ctx.Err() == nil {

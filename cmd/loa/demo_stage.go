@@ -178,7 +178,7 @@ func stagePoles() ([]speaker.Pole, error) {
 
 // notice is one text of the stage.
 type notice struct {
-	kind  string // xa, thon, tinh, once-xa, once-tinh
+	kind  string // xa, thon, tinh: play now and then; cho-buoi, cho-duyet: wait; once-…: for -once
 	title string
 	text  string
 }
@@ -207,53 +207,106 @@ func stageNotices(now time.Time) ([]notice, error) {
 	return all, nil
 }
 
-// send takes one notice down the whole line, each step by the person whose step
-// it is, through the calls the pages make.
-func (t *town) send(ctx context.Context, n notice) (bulletin.Bulletin, error) {
-	author, leader, path, scope := "man", "khoi", loa.Path("vn/98/98011"), []loa.Path{"vn/98/98011"}
+// cast is who writes and who approves a notice, for which unit, where it sounds.
+type cast struct {
+	author, leader string
+	path           loa.Path
+	scope          []loa.Path
+}
+
+func (n notice) cast() cast {
 	switch n.kind {
 	case "thon":
-		author = "thuc"
-		path, scope = "vn/98/98011/h/xuan-vuc-4", []loa.Path{"vn/98/98011/h/xuan-vuc-4"}
+		return cast{"thuc", "khoi", "vn/98/98011/h/xuan-vuc-4", []loa.Path{"vn/98/98011/h/xuan-vuc-4"}}
 	case "tinh":
-		author, leader, path, scope = "sen", "vinh", "vn/98", []loa.Path{"vn/98"}
+		return cast{"sen", "vinh", "vn/98", []loa.Path{"vn/98"}}
 	case "once-tinh":
-		author, leader, path = "sen", "vinh", "vn/98"
-		scope = []loa.Path{"vn/98/98002", "vn/98/98024", "vn/98/98037"}
+		return cast{"sen", "vinh", "vn/98", []loa.Path{"vn/98/98002", "vn/98/98024", "vn/98/98037"}}
 	}
-	writer, err := t.actor(ctx, author)
+	return cast{"man", "khoi", "vn/98/98011", []loa.Path{"vn/98/98011"}}
+}
+
+// write has a notice typed and approval asked for.
+func (t *town) write(ctx context.Context, n notice) (bulletin.Bulletin, error) {
+	c := n.cast()
+	writer, err := t.actor(ctx, c.author)
 	if err != nil {
 		return bulletin.Bulletin{}, err
 	}
-	approver, err := t.actor(ctx, leader)
-	if err != nil {
-		return bulletin.Bulletin{}, err
-	}
-	f := t.node.Bulletins
-	b, err := f.Draft(ctx, writer, bulletin.Notice{Path: path, Class: wire.Normal, Title: n.title, Text: n.text, Scope: scope})
+	b, err := t.node.Bulletins.Draft(ctx, writer, bulletin.Notice{Path: c.path, Class: wire.Normal, Title: n.title, Text: n.text, Scope: c.scope})
 	if err != nil {
 		return b, err
 	}
-	if b, err = f.Submit(ctx, writer, b.ID); err != nil {
-		return b, err
+	return t.node.Bulletins.Submit(ctx, writer, b.ID)
+}
+
+// approve has the leader read the notice to its end and say yes with a passkey.
+func (t *town) approve(ctx context.Context, n notice, b bulletin.Bulletin) (approver loa.Actor, err error) {
+	if approver, err = t.actor(ctx, n.cast().leader); err != nil {
+		return approver, err
 	}
-	if err := f.Hear(ctx, approver, b.ID, loa.Hash(b.Payload), bulletin.Read); err != nil {
-		return b, err
+	if err := t.node.Bulletins.Hear(ctx, approver, b.ID, loa.Hash(b.Payload), bulletin.Read); err != nil {
+		return approver, err
 	}
 	yes, err := t.softApprove(ctx, approver.ID, b.Payload)
 	if err != nil {
+		return approver, err
+	}
+	if _, err = t.node.Bulletins.Approve(ctx, approver, b.ID, yes); err != nil {
+		return approver, err
+	}
+	_, err = t.node.Bulletins.Sign(ctx, b.ID)
+	return approver, err
+}
+
+// send takes one notice down the whole line, each step by the person whose step
+// it is, through the calls the pages make.
+func (t *town) send(ctx context.Context, n notice) (bulletin.Bulletin, error) {
+	b, err := t.write(ctx, n)
+	if err != nil {
 		return b, err
 	}
-	if b, err = f.Approve(ctx, approver, b.ID, yes); err != nil {
+	approver, err := t.approve(ctx, n, b)
+	if err != nil {
 		return b, err
 	}
-	if b, err = f.Sign(ctx, b.ID); err != nil {
+	if b, err = t.node.Bulletins.PlayNow(ctx, approver, b.ID); err != nil {
 		return b, err
 	}
-	if b, err = f.PlayNow(ctx, approver, b.ID); err != nil {
-		return b, err
+	return t.node.Bulletins.Dispatch(ctx, b.ID)
+}
+
+// await leaves work on the desk: a notice that stands in the next session, and
+// one that waits for the leader's approval.
+func (t *town) await(ctx context.Context, notices []notice) error {
+	for _, n := range notices {
+		if n.kind != "cho-buoi" && n.kind != "cho-duyet" {
+			continue
+		}
+		b, err := t.write(ctx, n)
+		if err != nil {
+			return err
+		}
+		if n.kind == "cho-duyet" {
+			continue
+		}
+		approver, err := t.approve(ctx, n, b)
+		if err != nil {
+			return err
+		}
+		sessions, err := t.node.Bulletins.Sessions(ctx, b.Path, 7)
+		if err != nil {
+			return err
+		}
+		next := sessions[min(1, len(sessions)-1)] // the first may be about to end
+		if _, err := t.node.Bulletins.Schedule(ctx, approver, b.ID, []bulletin.Choice{{Day: next.Day, Part: next.Part}}); err != nil {
+			return err
+		}
+		if _, err := t.node.Bulletins.Dispatch(ctx, b.ID); err != nil {
+			return err
+		}
 	}
-	return f.Dispatch(ctx, b.ID)
+	return nil
 }
 
 // free picks the address to listen on: the one named, or the next free port

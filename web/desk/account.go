@@ -98,6 +98,13 @@ func (d *desk) redeem(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	s, err := d.People.Session(r.Context(), token)
+	if err != nil {
+		return err
+	}
+	if s.Complete {
+		return d.enter(w, r, token, "/")
+	}
 	return d.enter(w, r, token, "/me")
 }
 

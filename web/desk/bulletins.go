@@ -95,7 +95,7 @@ type running struct {
 	Box   string
 	Code  string
 	Name  string
-	State string // of the words running.*: sounding, confirmed, failed, waiting, silent, offline
+	State string // of the words running.*: sounding, confirmed, failed, withdrawn, offline, silent, waiting
 	At    int64
 	MS    int64
 	Why   string
@@ -227,6 +227,8 @@ func (d *desk) runningData(r *http.Request, page *bulletinPage, slots []bulletin
 			page.Confirmed++
 		case last >= 0:
 			one.State, one.At, one.MS, one.Why = "failed", rows[last].Planned, rows[last].MS, rows[last].Why
+		case b.State != bulletin.Scheduled && b.State != bulletin.Dispatched:
+			one.State = "withdrawn"
 		case !h.InContact(now.UnixMilli()):
 			one.State, one.At = "offline", h.At
 		case end > 0 && now.UnixMilli() > end+patience.Milliseconds():

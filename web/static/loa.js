@@ -25,7 +25,7 @@
   if (parts.length && window.EventSource) {
     let soon;
     const refresh = () => parts.forEach(async (part) => {
-      if (part.contains(document.activeElement) && document.activeElement.matches("input,textarea,select")) return;
+      if (part.contains(document.activeElement) && document.activeElement.matches("input,textarea,select,button,a")) return;
       const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" } });
       if (!answer.ok || answer.redirected) return;
       const open = all("details[open] > summary", part).map((s) => s.textContent);

@@ -1,0 +1,306 @@
+package bulletin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"loa"
+	"loa/wire"
+)
+
+const commune = loa.Path("vn/98/98011")
+
+func monday(clock string) time.Time {
+	t, err := time.ParseInLocation("2006-01-02 15:04:05", "2026-11-23 "+clock, loa.Zone())
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func ms(clock string) int64 { return monday(clock).UnixMilli() }
+
+// TestMoves is the whole table of moves, every verb in every state, as a person
+// would draw it.
+func TestMoves(t *testing.T) {
+	states := []State{Draft, Submitted, Approved, Sealed, Scheduled, Dispatched, Cancelled, Stopped, Expired}
+	const table = `
+                  draft submitted approved sealed scheduled dispatched cancelled stopped expired
+edited            draft .         .        .      .         .          .         .       .
+submitted         submitted .     .        .      .         .          .         .       .
+returned          .     draft     .        .      .         .          .         .       .
+approved          .     approved  .        .      .         .          .         .       .
+approval_refused  .     .         submitted .     .         .          .         .       .
+sealed            .     .         sealed   .      .         .          .         .       .
+scheduled         .     .         .        scheduled scheduled scheduled .       .       .
+dispatched        .     .         .        .      dispatched .         .         .       .
+cancelled         cancelled cancelled cancelled cancelled cancelled cancelled .  .       .
+stopped           .     .         .        .      stopped   stopped    .         .       .
+expired           .     expired   expired  expired expired  expired    .         .       .
+nonsense          .     .         .        .      .         .          .         .       .`
+	lines := strings.Split(strings.TrimSpace(table), "\n")
+	if head := strings.Fields(lines[0]); len(head) != len(states) {
+		t.Fatalf("the table has %d states", len(head))
+	}
+	for _, l := range lines[1:] {
+		words := strings.Fields(l)
+		m := move(words[0])
+		for i, s := range states {
+			err := Bulletin{State: s}.may(m)
+			switch want := words[1+i]; {
+			case want == "." && (loa.KeyOf(err) != "bulletin.moved" || loa.CodeOf(err) != loa.Conflict):
+				t.Errorf("%s when %s: %v, want bulletin.moved", m, s, err)
+			case want != "." && err != nil:
+				t.Errorf("%s when %s: %v", m, s, err)
+			case want != "." && string(m.to()) != want:
+				t.Errorf("%s leads to %s, want %s", m, m.to(), want)
+			}
+		}
+	}
+}
+
+func TestClean(t *testing.T) {
+	now := monday("07:00:00")
+	day := 24 * time.Hour
+	good := Notice{Path: commune, Class: wire.Normal, Title: "Lịch cắt điện", Text: "Cắt điện.", Scope: []loa.Path{commune}}
+	for _, c := range []struct {
+		name string
+		edit func(n *Notice)
+		key  string // "" when it is clean
+	}{
+		{"as it is", func(n *Notice) {}, ""},
+		{"no text", func(n *Notice) { n.Text = " \n" }, "text.empty"},
+		{"control character", func(n *Notice) { n.Text = "a\x00b" }, "text.control"},
+		{"zero width", func(n *Notice) { n.Text = "a\u200db" }, "text.hidden"},
+		{"bidirectional", func(n *Notice) { n.Text = "a\u202eb" }, "text.hidden"},
+		{"no UTF-8", func(n *Notice) { n.Text = "\xff" }, "text.not_utf8"},
+		{"the longest text", func(n *Notice) { n.Text = strings.Repeat("ố", 4000) }, ""},
+		{"a character more", func(n *Notice) { n.Text = strings.Repeat("ố", 4001) }, "text.too_long"},
+		{"no title", func(n *Notice) { n.Title = "" }, "bulletin.title"},
+		{"title of 200 bytes", func(n *Notice) { n.Title = strings.Repeat("a", 200) }, ""},
+		{"title of 201 bytes", func(n *Notice) { n.Title = strings.Repeat("a", 199) + "é" }, "bulletin.title"},
+		{"hidden in the title", func(n *Notice) { n.Title = "a\u2060b" }, "bulletin.title"},
+		{"priority", func(n *Notice) { n.Class = wire.Priority }, ""},
+		{"emergency", func(n *Notice) { n.Class = wire.Emergency }, "bulletin.class"},
+		{"exercise", func(n *Notice) { n.Class = wire.Exercise }, "bulletin.class"},
+		{"no class", func(n *Notice) { n.Class = "" }, "bulletin.class"},
+		{"nowhere", func(n *Notice) { n.Scope = []loa.Path{} }, "scope.empty"},
+		{"ends now", func(n *Notice) { n.Until = now }, "bulletin.dates"},
+		{"ends in a millisecond", func(n *Notice) { n.Until = now.Add(time.Millisecond) }, ""},
+		{"ends before it begins", func(n *Notice) { n.From, n.Until = now.Add(2*day), now.Add(day) }, "bulletin.dates"},
+		{"ends as it begins", func(n *Notice) { n.From, n.Until = now.Add(day), now.Add(day) }, "bulletin.dates"},
+		{"began yesterday", func(n *Notice) { n.From = now.Add(-day) }, ""},
+		{"a year and a day", func(n *Notice) { n.Until = now.Add(366 * day) }, ""},
+		{"longer", func(n *Notice) { n.Until = now.Add(366*day + 1) }, "bulletin.dates"},
+		{"twenty a day", func(n *Notice) { n.PlaysDay, n.Plays = 20, 500 }, ""},
+		{"twenty-one a day", func(n *Notice) { n.PlaysDay = 21 }, "bulletin.plays"},
+		{"less than none a day", func(n *Notice) { n.PlaysDay = -1 }, "bulletin.plays"},
+		{"five hundred and one", func(n *Notice) { n.Plays = 501 }, "bulletin.plays"},
+		{"fewer in all than a day", func(n *Notice) { n.PlaysDay, n.Plays = 3, 2 }, "bulletin.plays"},
+		{"three readings", func(n *Notice) { n.Repeat = 2 }, ""},
+		{"four readings", func(n *Notice) { n.Repeat = 3 }, "bulletin.plays"},
+		{"no reading", func(n *Notice) { n.Repeat = -1 }, "bulletin.plays"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := good
+			c.edit(&n)
+			if _, err := n.clean(now); c.key == "" && err != nil || c.key != "" && (loa.KeyOf(err) != c.key || loa.CodeOf(err) != loa.Invalid) {
+				t.Errorf("got %v, want %q", err, c.key)
+			}
+		})
+	}
+
+	n := good
+	n.Title, n.Text = " Lịch\n cắt  điện ", "Cắt đie\u0323\u0302n.\r\n" // decomposed, as a phone may send it
+	got, err := n.clean(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Notice{Path: commune, Class: wire.Normal, Title: "Lịch cắt điện", Text: "Cắt điện.", Scope: []loa.Path{commune},
+		Accent: "north", From: now, Until: now.Add(7 * day), PlaysDay: 4, Plays: 28}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestApprovable(t *testing.T) {
+	may := func(id string, over loa.Path, rights ...loa.Right) loa.Actor {
+		return loa.Actor{ID: id, Grants: []loa.Grant{{Path: over, Rights: rights}}}
+	}
+	b := Bulletin{Path: commune, Author: "author"}
+	for _, c := range []struct {
+		name  string
+		who   loa.Actor
+		heard bool
+		key   string
+	}{
+		{"another who heard it", may("other", commune, loa.RightApprove), true, ""},
+		{"the province's", may("other", "vn/98", loa.RightApprove), true, ""},
+		{"who did not hear it", may("other", commune, loa.RightApprove), false, "approve.not_heard"},
+		{"the author", may("author", "vn", loa.RightApprove), true, "approve.own"},
+		{"the author, deaf and without a right", may("author", "vn"), false, "approve.own"},
+		{"without the right", may("other", commune, loa.RightWrite, loa.RightDispatch), true, "right.missing"},
+		{"a hamlet's", may("other", commune+"/h/t1", loa.RightApprove), true, "right.missing"},
+		{"the neighbour's", may("other", "vn/98/9801", loa.RightApprove), true, "right.missing"},
+		{"the program", loa.System(), true, "right.missing"},
+	} {
+		if err := b.approvable(c.who, c.heard); c.key == "" && err != nil || c.key != "" && loa.KeyOf(err) != c.key {
+			t.Errorf("%s: %v, want %q", c.name, err, c.key)
+		}
+	}
+}
+
+// TestArrange reads and writes a session as lines: name, start, seconds, and
+// what stands in the way with a bar before it.
+func TestArrange(t *testing.T) {
+	type it struct {
+		name     string
+		at       int64 // position
+		start    string
+		seconds  int64
+		priority bool
+	}
+	for _, c := range []struct {
+		name  string
+		now   string
+		items []it
+		taken []it
+		want  string
+		key   string
+	}{
+		{"order of arrival", "05:00:00", []it{{"b", 2, "", 60, false}, {"a", 1, "", 30, false}}, nil, "a 06:00:00, b 06:00:33", ""},
+		{"the same moment keeps the order given", "05:00:00", []it{{"a", 1, "", 60, false}, {"b", 1, "", 30, false}}, nil, "a 06:00:00, b 06:01:03", ""},
+		{"priority first", "05:00:00", []it{{"a", 1, "06:00:00", 60, false}, {"p", 2, "", 30, true}}, nil, "p 06:00:00, a 06:00:33", ""},
+		{"two priorities by arrival", "05:00:00", []it{{"a", 1, "", 60, false}, {"q", 3, "", 30, true}, {"p", 2, "", 30, true}}, nil,
+			"p 06:00:00, q 06:00:33, a 06:01:06", ""},
+		{"what has begun keeps its start", "06:00:10", []it{{"a", 1, "06:00:00", 60, false}, {"b", 2, "06:01:03", 60, false}, {"p", 3, "", 30, true}}, nil,
+			"a 06:00:00, p 06:01:03, b 06:01:36", ""},
+		{"what is about to begin too", "05:59:45", []it{{"a", 1, "06:00:00", 60, false}, {"p", 3, "", 30, true}}, nil, "a 06:00:00, p 06:01:03", ""},
+		{"what begins a millisecond later does not", "05:59:44.999", []it{{"a", 1, "06:00:00", 60, false}, {"p", 3, "", 30, true}}, nil, "p 06:00:00, a 06:00:33", ""},
+		{"joining a session under way", "06:10:00", []it{{"a", 1, "06:00:00", 60, false}, {"b", 2, "", 60, false}}, nil, "a 06:00:00, b 06:10:15", ""},
+		{"to the last second", "05:00:00", []it{{"a", 1, "", 27, false}, {"b", 2, "", 30*60 - 30, false}}, nil, "a 06:00:00, b 06:00:30", ""},
+		{"full", "05:00:00", []it{{"a", 1, "", 28, false}, {"b", 2, "", 30*60 - 30, false}}, nil, "", "session.full"},
+		{"priority pushes the last one out", "05:00:00", []it{{"a", 1, "06:00:00", 1790, false}, {"p", 2, "", 30, true}}, nil, "", "session.full"},
+		{"around what plays at once", "05:00:00", []it{{"a", 1, "", 30, false}, {"b", 2, "", 30, false}}, []it{{"now", 0, "05:59:58", 10, false}, {"now", 0, "06:01:00", 10, false}},
+			"a 06:00:11, b 06:01:13", ""},
+		{"an empty session", "05:00:00", nil, nil, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			items := func(all []it) (out []Item) {
+				for _, i := range all {
+					n := Item{Title: i.name, Position: i.at, MS: i.seconds * 1000, Priority: i.priority}
+					if i.start != "" {
+						n.Start = ms(i.start)
+					}
+					out = append(out, n)
+				}
+				return out
+			}
+			s := Session{Start: ms("06:00:00"), End: ms("06:30:00"), Items: items(c.items), taken: items(c.taken)}
+			before := slices.Clone(s.Items)
+			got, err := s.arrange(ms(c.now))
+			if c.key == "" && err != nil || c.key != "" && loa.KeyOf(err) != c.key {
+				t.Fatalf("got %v, want %q", err, c.key)
+			}
+			var lines []string
+			for _, g := range got {
+				lines = append(lines, g.Title+" "+time.UnixMilli(g.Start).In(loa.Zone()).Format("15:04:05"))
+			}
+			if diff := cmp.Diff(c.want, strings.Join(lines, ", ")); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(before, s.Items); diff != "" {
+				t.Error("arranging changed the session:", diff)
+			}
+		})
+	}
+}
+
+func TestOpening(t *testing.T) {
+	busy := []Item{{Start: 100_000, MS: 10_000}, {Start: 20_000, MS: 10_000}}
+	for _, c := range []struct{ from, ms, want int64 }{
+		{0, 5_000, 0},           // before all
+		{0, 17_000, 0},          // it fits with its breath
+		{0, 17_001, 33_000},     // it does not
+		{12_001, 5_000, 33_000}, // too near to the first
+		{25_000, 5_000, 33_000}, // inside the first
+		{33_000, 64_000, 33_000},
+		{33_001, 64_000, 113_000},
+		{30_000, 80_000, 113_000},
+		{113_000, 1, 113_000},
+		{500_000, 1, 500_000},
+	} {
+		if got := opening(busy, c.from, c.ms); got != c.want {
+			t.Errorf("from %d for %d: %d, want %d", c.from, c.ms, got, c.want)
+		}
+	}
+	if got := opening(nil, 7, 1); got != 7 {
+		t.Errorf("an empty air opens at %d", got)
+	}
+	if busy[0].Start != 100_000 {
+		t.Error("opening sorted its caller's items")
+	}
+}
+
+func TestAllowed(t *testing.T) {
+	week := []int{1, 2, 3, 4, 5, 6, 7}
+	policy := func(path loa.Path, from, until, volume int) wire.Policy {
+		return wire.Policy{Path: path, Hours: []wire.Hours{{Days: week, From: from * 60, Until: until * 60}}, Volume: volume,
+			From: ms("00:00:00"), Until: ms("00:00:00") + 365*24*3600_000}
+	}
+	day, wide, silent := policy(commune, 5, 20, 80), policy("vn/98", 6, 22, 90), policy("vn", 0, 24, 0)
+	b := Bulletin{Class: wire.Normal, From: ms("02:00:00"), Until: ms("22:30:00"), MediaMS: 60_000, Repeat: 1} // 122 s
+	for _, c := range []struct {
+		name     string
+		policies []wire.Policy
+		start    string
+		key      string
+	}{
+		{"by day", []wire.Policy{day}, "12:00:00", ""},
+		{"at 03:15", []wire.Policy{day}, "03:15:00", "schedule.outside_hours"},
+		{"before hours", []wire.Policy{day}, "04:59:59", "schedule.outside_hours"},
+		{"as hours begin", []wire.Policy{day}, "05:00:00", ""},
+		{"to the last second", []wire.Policy{day}, "19:57:58", ""},
+		{"a second over", []wire.Policy{day}, "19:57:59", "schedule.outside_hours"},
+		{"the narrower of two, morning", []wire.Policy{wide, day}, "05:30:00", "schedule.outside_hours"},
+		{"the narrower of two, evening", []wire.Policy{wide, day}, "21:00:00", "schedule.outside_hours"},
+		{"both", []wire.Policy{wide, day}, "12:00:00", ""},
+		{"no policy", nil, "12:00:00", "schedule.refused_by_policy"},
+		{"the neighbour's policy", []wire.Policy{policy("vn/98/98037", 0, 24, 80)}, "12:00:00", "schedule.refused_by_policy"},
+		{"turned down to nothing", []wire.Policy{silent, day}, "12:00:00", "schedule.refused_by_policy"},
+		{"before the warrant", []wire.Policy{day}, "01:59:59", "schedule.outside_warrant"},
+		{"as the warrant ends", []wire.Policy{policy(commune, 0, 24, 80)}, "22:27:58", ""},
+		{"past the warrant", []wire.Policy{policy(commune, 0, 24, 80)}, "22:27:59", "schedule.outside_warrant"},
+	} {
+		err := b.allowed(c.policies, commune, ms(c.start))
+		if c.key == "" && err != nil || c.key != "" && (loa.KeyOf(err) != c.key || loa.CodeOf(err) != loa.Conflict) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.key)
+		}
+	}
+}
+
+func TestFrameOn(t *testing.T) {
+	fr := Frame{Part: Morning, From: 300, Until: 330, Days: []int{1, 7}}
+	for _, c := range []struct {
+		moment time.Time
+		want   string
+	}{
+		{monday("00:00:00"), "2026-11-23/morning 05:00 05:30"},
+		{monday("23:59:59").UTC(), "2026-11-23/morning 05:00 05:30"}, // the day is counted at UTC+7
+		{monday("00:00:00").Add(-time.Second), "2026-11-22/morning 05:00 05:30"},
+		{monday("12:00:00").AddDate(0, 0, 1), ""},
+	} {
+		got := ""
+		if s, ok := fr.on(c.moment); ok {
+			clock := func(ms int64) string { return time.UnixMilli(ms).In(loa.Zone()).Format("15:04") }
+			got = fmt.Sprint(s.Key(), " ", clock(s.Start), " ", clock(s.End))
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.moment, got, c.want)
+		}
+	}
+}
