@@ -1,10 +1,13 @@
 package seal
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"loa"
@@ -43,6 +46,7 @@ func PAE(payloadType string, payload []byte) []byte {
 
 // Seal puts the payload into an envelope sealed by every given key.
 func Seal(payloadType string, payload []byte, keys ...Key) ([]byte, error) {
+	keys = slices.SortedFunc(slices.Values(keys), func(a, b Key) int { return cmp.Compare(a.ID, b.ID) })
 	env := Envelope{PayloadType: payloadType, Payload: base64.StdEncoding.EncodeToString(payload)}
 	pae := PAE(payloadType, payload)
 	for _, k := range keys {
@@ -66,12 +70,17 @@ type Opened struct {
 
 // Open takes an envelope apart strictly. It proves nothing: By or Trust.Check
 // says who sealed it. limit is the largest payload in bytes.
+//
+// A document is known by the hash of its envelope: plays are counted and stops
+// aimed by it. So an envelope has one form only, the bytes Seal writes: no white
+// space, keys in order, signatures rising by key id. Otherwise whoever carries a
+// warrant could add a space and have a second one that no stop names.
 func Open(b []byte, limit int) (Opened, error) {
 	var env Envelope
 	if err := Decode(b, MaxEnvelope(limit), &env); err != nil {
 		return Opened{}, err
 	}
-	payload, err := base64.StdEncoding.Strict().DecodeString(env.Payload)
+	payload, err := decode64(env.Payload)
 	if err != nil {
 		return Opened{}, malformed(err)
 	}
@@ -80,6 +89,14 @@ func Open(b []byte, limit int) (Opened, error) {
 	}
 	if n := len(env.Signatures); n == 0 || n > 8 {
 		return Opened{}, loa.Errorf(loa.Invalid, "seal.signatures", n)
+	}
+	for i, s := range env.Signatures[1:] {
+		if s.KeyID <= env.Signatures[i].KeyID {
+			return Opened{}, loa.Errorf(loa.Invalid, "seal.form")
+		}
+	}
+	if again, err := json.Marshal(env); err != nil || !bytes.Equal(again, b) {
+		return Opened{}, loa.Errorf(loa.Invalid, "seal.form")
 	}
 	return Opened{Type: env.PayloadType, Payload: payload, signatures: env.Signatures}, nil
 }
@@ -115,7 +132,7 @@ func (o Opened) sealedBy(pub ed25519.PublicKey, pae []byte) bool {
 		if s.KeyID != id {
 			continue
 		}
-		sig, err := base64.StdEncoding.Strict().DecodeString(s.Sig)
+		sig, err := decode64(s.Sig)
 		if err == nil && len(sig) == ed25519.SignatureSize && ed25519.Verify(pub, pae, sig) {
 			return true
 		}

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"strings"
 
 	"loa"
 )
@@ -60,9 +62,18 @@ func EncodePublic(pub ed25519.PublicKey) string {
 
 // DecodePublic reads what EncodePublic wrote.
 func DecodePublic(s string) (ed25519.PublicKey, error) {
-	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	b, err := decode64(s)
 	if err != nil || len(b) != ed25519.PublicKeySize {
 		return nil, loa.Errorf(loa.Invalid, "key.malformed")
 	}
 	return ed25519.PublicKey(b), nil
+}
+
+// decode64 reads base64 in its one form: standard alphabet, padded, no spare
+// bits, no line breaks (which encoding/base64 skips even when strict).
+func decode64(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, errors.New("line break in base64")
+	}
+	return base64.StdEncoding.Strict().DecodeString(s)
 }

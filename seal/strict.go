@@ -18,7 +18,7 @@ import (
 // MaxDocument is the size in bytes of the largest document but a plan.
 const MaxDocument = 4 << 10
 
-const maxDepth = 8
+const maxDepth = 8 // objects and lists inside one another, the outermost counted
 
 // Decode reads exactly one JSON object into v, a pointer to a struct, and
 // refuses everything two readers could understand differently: a key twice, a
@@ -53,17 +53,18 @@ func malformed(err error) error {
 }
 
 // walk checks one JSON value against the Go type that will hold it. t is nil
-// below "ignorable", where any keys may stand but every other rule holds.
+// below "ignorable", where any keys may stand but every other rule holds. depth
+// is how many objects and lists stand around the value.
 func walk(dec *json.Decoder, t reflect.Type, where string, depth int) error {
-	if depth > maxDepth {
-		return loa.Errorf(loa.Invalid, "document.too_deep", where)
-	}
 	tok, err := dec.Token()
 	if err != nil {
 		return malformed(err)
 	}
 	switch x := tok.(type) {
 	case json.Delim:
+		if depth >= maxDepth {
+			return loa.Errorf(loa.Invalid, "document.too_deep", strings.TrimPrefix(where, "."))
+		}
 		if x == '{' {
 			return walkObject(dec, t, where, depth)
 		}
@@ -84,7 +85,7 @@ func walk(dec *json.Decoder, t reflect.Type, where string, depth int) error {
 		}
 		return nil
 	default: // null
-		return loa.Errorf(loa.Invalid, "document.null", where)
+		return loa.Errorf(loa.Invalid, "document.null", strings.TrimPrefix(where, "."))
 	}
 }
 

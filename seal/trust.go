@@ -243,7 +243,9 @@ type Need struct {
 
 // Check reports whether o was sealed by keys that may promise what need says.
 // The error names the nearest reason: a key nobody delegated, a key for a
-// sibling commune, the wrong role, class or date.
+// sibling commune, the wrong role, class or date. Exactly as many signatures as
+// the threshold stand in the envelope: with one to spare, whoever carries it
+// could take one away and have another document that holds too (see Open).
 func (t *Trust) Check(o Opened, need Need) error {
 	if o.Type != need.Type {
 		return loa.Errorf(loa.Invalid, "document.wrong_type", o.Type)
@@ -254,6 +256,10 @@ func (t *Trust) Check(o Opened, need Need) error {
 	refusal := loa.Errorf(loa.Forbidden, "seal.unknown_key")
 	for _, h := range t.holders {
 		if !h.named(o) || o.By(h.keys) < h.Threshold {
+			continue
+		}
+		if len(o.signatures) != h.Threshold {
+			refusal = loa.Errorf(loa.Invalid, "seal.signatures", len(o.signatures))
 			continue
 		}
 		if err := h.may(need); err != nil {
