@@ -71,7 +71,7 @@ var law = house{
 		// put together
 		"node": ". bulletin bus bus/natsd db door journal lang office people seal signer sound speaker unit" +
 			" voice web web/api web/desk wire",
-		"cmd/loa": ". bulletin db edge lang node office people signer signer/softkey sound speaker unit voice wire",
+		"cmd/loa":         ". bulletin db edge lang node office people signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
 		"e2e":             "*",
 	},

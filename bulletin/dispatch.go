@@ -32,7 +32,7 @@ func (f *Flow) Dispatch(ctx context.Context, id string) (Bulletin, error) {
 		if err != nil {
 			return journal.Entry{}, err
 		}
-		versions, emits, err := f.plans(tx, communesOf(slots), b)
+		versions, emits, err := f.plans(tx, communesOf(slots), b.ID, "")
 		if err != nil {
 			return journal.Entry{}, err
 		}
@@ -55,14 +55,14 @@ func communesOf(slots []slot) []loa.Path {
 }
 
 // plans writes the complete plan of each commune from all that stands in its
-// sessions for the life of a plan. with is the bulletin whose row this
-// transaction has not stored yet.
-func (f *Flow) plans(tx *db.Tx, communes []loa.Path, with *Bulletin) (versions []string, emits []journal.Emit, err error) {
+// sessions for the life of a plan. coming and going name the bulletin that this
+// transaction dispatches or takes back, as its new state is not stored yet.
+func (f *Flow) plans(tx *db.Tx, communes []loa.Path, coming, going string) (versions []string, emits []journal.Emit, err error) {
 	for _, c := range communes {
 		if err := holdStation(tx, c); err != nil {
 			return nil, nil, err
 		}
-		due, err := dueSlots(tx, c, tx.NowMS()-justBegan, tx.Now().Add(speaker.PlanLife).UnixMilli(), with.ID)
+		due, err := dueSlots(tx, c, tx.NowMS()-justBegan, tx.Now().Add(speaker.PlanLife).UnixMilli(), coming, going)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -116,7 +116,7 @@ func (f *Flow) Replan(ctx context.Context, commune loa.Path) error {
 	var row string
 	var entry journal.Entry
 	err := f.DB.Write(ctx, func(tx *db.Tx) error {
-		versions, emits, err := f.plans(tx, []loa.Path{commune}, &Bulletin{})
+		versions, emits, err := f.plans(tx, []loa.Path{commune}, "", "")
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ package bulletin
 import (
 	"context"
 	"strings"
+	"time"
 
 	"loa"
 	"loa/db"
@@ -134,26 +135,42 @@ type Playback struct {
 	Received int64
 }
 
-// Log lists playbacks, the newest first: of one bulletin, or of every box at or
-// below a place.
-func (f *Flow) Log(ctx context.Context, who loa.Actor, place loa.Path, bulletin string, limit int) (all []Playback, err error) {
-	if err := who.Must(loa.RightRead, place); err != nil {
+// LogQuery says which lines of the playback log. Zero fields narrow nothing,
+// but for the place: nobody reads the log of nowhere.
+type LogQuery struct {
+	Place    loa.Path // boxes at or below it
+	Bulletin string
+	From     time.Time // planned at or after
+	Until    time.Time // planned before
+	Limit    int       // 200 by default, 5000 at most
+}
+
+// Log lists playbacks, the newest first.
+func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playback, err error) {
+	if err := who.Must(loa.RightRead, q.Place); err != nil {
 		return nil, err
 	}
-	from, to := db.PrefixRange(string(place))
-	where, args := `(box.path = ? OR (box.path >= ? AND box.path < ?))`, []any{place, from, to}
-	if bulletin != "" {
-		where, args = where+` AND playback.bulletin_id = ?`, append(args, bulletin)
+	from, to := db.PrefixRange(string(q.Place))
+	where, args := `(pole.path = ? OR (pole.path >= ? AND pole.path < ?))`, []any{q.Place, from, to}
+	if q.Bulletin != "" {
+		where, args = where+` AND playback.bulletin_id = ?`, append(args, q.Bulletin)
 	}
-	if limit <= 0 || limit > 1000 {
-		limit = 200
+	if !q.From.IsZero() {
+		where, args = where+` AND playback.planned >= ?`, append(args, q.From.UnixMilli())
 	}
-	args = append(args, limit)
+	if !q.Until.IsZero() {
+		where, args = where+` AND playback.planned < ?`, append(args, q.Until.UnixMilli())
+	}
+	if q.Limit <= 0 {
+		q.Limit = 200
+	}
+	args = append(args, min(q.Limit, 5000))
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, `SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id,
 				COALESCE(bulletin.title, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
 				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at
-			FROM playback JOIN box ON box.id = playback.box_id LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id
+			FROM playback JOIN box ON box.id = playback.box_id JOIN pole ON pole.id = box.pole_id
+			LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id
 			WHERE `+where+` ORDER BY playback.planned DESC, playback.box_id LIMIT ?`, args,
 			func(scan func(...any) error) (p Playback, err error) {
 				var verified int

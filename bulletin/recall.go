@@ -62,7 +62,9 @@ func (f *Flow) Cancel(ctx context.Context, who loa.Actor, id, why string) (Bulle
 	})
 }
 
-// withdraw cancels the slots of b and writes the plans of their communes anew.
+// withdraw cancels the slots of b that lie ahead and writes the plans of their
+// communes anew, without b. A slot that has begun is not called cancelled: it
+// sounded.
 func (f *Flow) withdraw(tx *db.Tx, b *Bulletin) ([]journal.Emit, error) {
 	slots, err := slotsOf(tx, b.ID)
 	if err != nil {
@@ -74,10 +76,11 @@ func (f *Flow) withdraw(tx *db.Tx, b *Bulletin) ([]journal.Emit, error) {
 			return nil, err
 		}
 	}
-	if _, err := tx.Exec(`UPDATE slot SET cancelled_at = ? WHERE bulletin_id = ? AND cancelled_at IS NULL`, tx.NowMS(), b.ID); err != nil {
+	if _, err := tx.Exec(`UPDATE slot SET cancelled_at = ? WHERE bulletin_id = ? AND start_ms > ? AND cancelled_at IS NULL`,
+		tx.NowMS(), b.ID, tx.NowMS()); err != nil {
 		return nil, fmt.Errorf("cancel slots: %w", err)
 	}
-	_, emits, err := f.plans(tx, communes, &Bulletin{})
+	_, emits, err := f.plans(tx, communes, "", b.ID)
 	return emits, err
 }
 

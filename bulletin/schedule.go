@@ -106,11 +106,28 @@ func (f *Flow) place(tx *db.Tx, b *Bulletin, commune loa.Path, c Choice) (Item, 
 		if err := moveSlot(tx, a); err != nil {
 			return Item{}, err
 		}
+		who := b
 		if a.Slot == it.Slot {
 			it = a
+		} else if a.moved(s.Items) {
+			other, err := load(tx, a.Bulletin)
+			if err != nil {
+				return Item{}, err
+			}
+			who = &other
+		} else {
+			continue
+		}
+		if err := who.allowed(policies, commune, a.Start); err != nil {
+			return Item{}, err
 		}
 	}
-	return it, b.allowed(policies, commune, it.Start)
+	return it, nil
+}
+
+// moved reports whether an item starts at another moment than before.
+func (it Item) moved(before []Item) bool {
+	return slices.ContainsFunc(before, func(o Item) bool { return o.Slot == it.Slot && o.Start != it.Start })
 }
 
 // allowed is what every speaker will decide too: hours and volume by policy,

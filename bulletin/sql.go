@@ -162,11 +162,12 @@ func slotsOf(tx *db.Tx, bulletin string) ([]slot, error) {
 // dueSlots lists everything a commune's plan must hold between two moments: the
 // slots of dispatched bulletins, of the one being dispatched, and of those that
 // were dispatched once and wait again with a further session, so that no plan
-// made meanwhile takes from a speaker what it holds.
-func dueSlots(tx *db.Tx, commune loa.Path, from, until int64, with string) ([]slot, error) {
+// made meanwhile takes from a speaker what it holds; none of the one being taken
+// back.
+func dueSlots(tx *db.Tx, commune loa.Path, from, until int64, coming, going string) ([]slot, error) {
 	return db.All(tx, slotQuery+`slot.commune = ? AND slot.start_ms >= ? AND slot.start_ms < ?
-		AND bulletin.warrant <> '' AND (bulletin.state = ? OR bulletin.id = ?
+		AND bulletin.warrant <> '' AND bulletin.id <> ? AND (bulletin.state = ? OR bulletin.id = ?
 			OR bulletin.state = ? AND EXISTS (SELECT 1 FROM dispatch WHERE dispatch.bulletin_id = bulletin.id))
 		ORDER BY slot.start_ms, slot.id`,
-		[]any{commune, from, until, string(Dispatched), with, string(Scheduled)}, scanSlot)
+		[]any{commune, from, until, going, string(Dispatched), coming, string(Scheduled)}, scanSlot)
 }

@@ -103,7 +103,7 @@ func TestOutward(t *testing.T) {
 		if diff := cmp.Diff(want, plan.Slots, cmpopts.EquateEmpty()); diff != "" {
 			t.Error("plan:", diff)
 		}
-		if after.Number != before.Number+1 || after.PlanVersion != before.PlanVersion+1 {
+		if after.Number != w.rise(before.Number) || after.PlanVersion != w.rise(before.PlanVersion) {
 			t.Errorf("beacon %d, plan %d, after beacon %d, plan %d", after.Number, after.PlanVersion, before.Number, before.PlanVersion)
 		}
 		meant, err := w.flow.Meant(ctx, b.ID)
@@ -152,7 +152,7 @@ func TestOutward(t *testing.T) {
 		w.clock.Turn(time.UnixMilli(plan.Slots[0].Start + 60_000).Sub(w.clock.Now()))
 		ack, err := w.flow.Played(ctx, w.receipt(box, line(1, plan.Slots[0])))
 		w.ok(err)
-		log, err := w.flow.Log(ctx, chair(), dongSay, b.ID, 0)
+		log, err := w.flow.Log(ctx, chair(), bulletin.LogQuery{Place: dongSay, Bulletin: b.ID})
 		w.ok(err)
 		if ack.Through != 1 || len(log) != 1 {
 			t.Fatalf("acknowledged to %d, %d lines in the log", ack.Through, len(log))
@@ -257,6 +257,72 @@ func TestReceipts(t *testing.T) {
 		if ack.Through != 6 {
 			t.Errorf("through %d after revocation", ack.Through)
 		}
+	})
+}
+
+// TestReceiptUnconfirmed: a box that only asked has nothing to report.
+func TestReceiptUnconfirmed(t *testing.T) {
+	each(t, func(t *testing.T, w *station) {
+		ctx := t.Context()
+		box := w.waiting(thon1, "Cột 1")
+		batch := w.receipt(box, line(1, wire.Slot{ID: loa.NewID(w.clock.Now()), Warrant: loa.Hash([]byte("x")), Start: w.now()}))
+		_, err := w.flow.Played(ctx, batch)
+		w.wants(err, loa.NotFound, "box.unknown")
+		if n := w.count(`SELECT COUNT(*) FROM playback`); n != 0 {
+			t.Errorf("%d lines are held", n)
+		}
+		w.confirm(box.ID, false)
+		ack, err := w.flow.Played(ctx, batch)
+		w.ok(err)
+		if ack.Through != 1 {
+			t.Errorf("through %d once it is confirmed", ack.Through)
+		}
+	})
+}
+
+// TestLog narrows the playback log by place, bulletin and time.
+func TestLog(t *testing.T) {
+	each(t, func(t *testing.T, w *station) {
+		ctx := t.Context()
+		w.openStation(dongSay)
+		b := w.dispatched(notice(), morning())
+		here, there, away := w.placed(thon1, "Cột 1"), w.placed(dongSay, "Cột 2"), w.placed(benMai, "Cột 3")
+		slot := w.plan(dongSay).Slots[0]
+		other := wire.Slot{ID: loa.NewID(w.clock.Now()), Warrant: loa.Hash([]byte("x")), Start: slot.Start + 24*3600_000}
+		for _, batch := range [][]byte{
+			w.receipt(here, line(1, slot), line(2, other)), w.receipt(there, line(11, slot)), w.receipt(away, line(21, other)),
+		} {
+			w.tick()
+			_, err := w.flow.Played(ctx, batch)
+			w.ok(err)
+		}
+		day := time.UnixMilli(slot.Start)
+		for _, c := range []struct {
+			name string
+			q    bulletin.LogQuery
+			want []int64
+		}{
+			{"the province, the newest first", bulletin.LogQuery{Place: province}, []int64{2, 21, 1, 11}},
+			{"a commune", bulletin.LogQuery{Place: dongSay}, []int64{2, 1, 11}},
+			{"a hamlet", bulletin.LogQuery{Place: thon1}, []int64{2, 1}},
+			{"a bulletin", bulletin.LogQuery{Place: province, Bulletin: b.ID}, []int64{1, 11}},
+			{"from the next day", bulletin.LogQuery{Place: province, From: day.Add(24 * time.Hour)}, []int64{2, 21}},
+			{"from a millisecond later", bulletin.LogQuery{Place: province, From: day.Add(24*time.Hour + time.Millisecond)}, nil},
+			{"before the next day", bulletin.LogQuery{Place: province, Until: day.Add(24 * time.Hour)}, []int64{1, 11}},
+			{"one day of it", bulletin.LogQuery{Place: province, From: day, Until: day.Add(time.Millisecond)}, []int64{1, 11}},
+			{"the first of them", bulletin.LogQuery{Place: province, Limit: 1}, []int64{2}},
+		} {
+			rows, err := w.flow.Log(ctx, chief(), c.q)
+			w.ok(err)
+			var got []int64
+			for _, p := range rows {
+				got = append(got, p.N)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(c.name, diff)
+			}
+		}
+		w.wants(second(w.flow.Log(ctx, chief(), bulletin.LogQuery{})), loa.Forbidden, "right.missing")
 	})
 }
 
@@ -395,6 +461,39 @@ func TestSession(t *testing.T) {
 	})
 }
 
+// TestPushedPastItsEnd: a priority item goes before the others, but not at the
+// price of pushing one of them past the end its warrant has.
+func TestPushedPastItsEnd(t *testing.T) {
+	each(t, func(t *testing.T, w *station) {
+		ctx := t.Context()
+		w.openStation(dongSay)
+		short := notice()
+		short.Until = time.UnixMilli(at("06:00:05"))
+		first := w.scheduled(short, morning())
+		if first.MediaMS > 5000 || first.MediaMS < 1000 {
+			t.Fatalf("it sounds for %d ms", first.MediaMS)
+		}
+		urgent := notice()
+		urgent.Class = wire.Priority
+		b := w.sealed(urgent)
+		_, err := w.flow.Schedule(ctx, writer(), b.ID, []bulletin.Choice{morning()})
+		w.wants(err, loa.Conflict, "schedule.outside_warrant")
+		if got := w.bulletin(b.ID).State; got != bulletin.Sealed {
+			t.Errorf("the priority item is %s", got)
+		}
+		slots, err := w.flow.Slots(ctx, b.ID)
+		w.ok(err)
+		kept, err := w.flow.Slots(ctx, first.ID)
+		w.ok(err)
+		if len(slots) != 0 || len(kept) != 1 || kept[0].Start != at("06:00:00") {
+			t.Errorf("slots %+v beside %+v", slots, kept)
+		}
+		// Behind it there is room: the same item, not urgent.
+		_, err = w.flow.Schedule(ctx, writer(), w.sealed(notice()).ID, []bulletin.Choice{morning()})
+		w.ok(err)
+	})
+}
+
 // provinceSealed brings a notice of the province as far as its warrant.
 func (w *station) provinceSealed(n bulletin.Notice) (bulletin.Bulletin, error) {
 	w.t.Helper()
@@ -452,7 +551,7 @@ func TestRoll(t *testing.T) {
 		w.clock.Turn(2 * time.Hour)
 		w.ok(w.flow.Roll(ctx))
 		plan := w.plan(dongSay)
-		if plan.Version != version+1 || len(plan.Slots) != 1 || plan.Slots[0].Warrant != b.Warrant || plan.Until != w.now()+72*3600_000 {
+		if plan.Version != w.rise(version) || len(plan.Slots) != 1 || plan.Slots[0].Warrant != b.Warrant || plan.Until != w.now()+72*3600_000 {
 			t.Errorf("rolled: %+v", plan)
 		}
 	})

@@ -418,14 +418,17 @@ func (w *station) waiting(at loa.Path, name string) device {
 	return d
 }
 
-// confirm drafts the box's next placement and confirms it.
-func (w *station) confirm(box string, revoke bool) {
+// confirm drafts the box's next placement, confirms it, and says at which
+// millisecond it was drafted.
+func (w *station) confirm(box string, revoke bool) (drafted int64) {
 	w.t.Helper()
 	w.tick()
+	drafted = w.now()
 	payload, err := w.register.DraftPlacement(w.t.Context(), officer(), box, revoke)
 	w.ok(err)
 	w.tick()
 	w.ok(w.register.Confirm(w.t.Context(), officer(), box, w.yes(officer(), payload)))
+	return drafted
 }
 
 // placed is a box at work on a new pole.
@@ -447,6 +450,9 @@ func (w *station) placement(box string) wire.Placement {
 }
 
 func (w *station) now() int64 { return w.clock.Now().UnixMilli() }
+
+// rise is the number that must follow last at this moment.
+func (w *station) rise(last int64) int64 { return max(last+1, w.now()) }
 
 // beacon is the commune's beacon as a speaker pulls and believes it.
 func (w *station) beacon(commune loa.Path) wire.Beacon {

@@ -333,6 +333,23 @@ func TestDeskDay(t *testing.T) {
 		t.Error("the list shows a state that was not asked for")
 	}
 
+	bare := b.pole(thon1, "Bờ ao")
+	tech.page("/speakers", "Chưa khai báo cụm loa", "Bờ ao", `action="/poles/`+bare.Code+`/code"`)
+	b.wrote("a code for a pole without a speaker", func() {
+		a := tech.post("/poles/"+bare.Code+"/code", nil)
+		code := regexp.MustCompile(`class="code"[^>]*>([^<]+)<`).FindStringSubmatch(a.body)
+		if code == nil || !strings.Contains(a.body, "Bờ ao") {
+			t.Fatalf("code page: %d %s", a.status, a.body)
+		}
+		_, err := b.enrol(code[1])
+		b.ok(err)
+	}, "speaker.code_made", "speaker.asked")
+	if page := tech.page("/speakers", "Thiết bị chờ xác nhận", "Bờ ao"); strings.Contains(page, "Chưa khai báo") {
+		t.Error("the pole whose box waits is still called bare")
+	}
+	if status, key := tech.fault("/poles/XXXXXXXX/code", nil); status != http.StatusNotFound || key != "pole.unknown" {
+		t.Errorf("a code for no pole: %d %s", status, key)
+	}
 	tech.page("/speakers/new", "Tạo mã khai báo")
 	b.wrote("a new speaker", func() {
 		a := tech.post("/speakers", url.Values{"name": {"Cổng chùa"}, "place": {string(thon1)}, "cap": {"70"}})
@@ -345,7 +362,7 @@ func TestDeskDay(t *testing.T) {
 	}, "speaker.pole_added", "speaker.code_made", "speaker.asked")
 	boxes, err := b.register.Boxes(t.Context(), dongSay)
 	b.ok(err)
-	boxes = slices.DeleteFunc(boxes, func(x speaker.Box) bool { return x.ID == pole.ID })
+	boxes = slices.DeleteFunc(boxes, func(x speaker.Box) bool { return x.Pole.Name != "Cổng chùa" })
 	box := "/speakers/" + boxes[0].ID
 	tech.page("/speakers", "Thiết bị chờ xác nhận", "Cổng chùa")
 	tech.page(box, "Sáu chữ số")
@@ -364,6 +381,7 @@ func TestDeskDay(t *testing.T) {
 		t.Errorf("revoke page: %d", a.status)
 	}
 	b.wrote("taking it away", func() { tech.led(box+"/confirm", url.Values{"revoke": {"1"}}, box) }, "speaker.revoked")
+	tech.page("/speakers", "Chưa khai báo cụm loa", "Thiết bị đã tháo")
 
 	for _, locale := range []string{"vi", "en"} {
 		man.locale, tech.locale = locale, locale
@@ -381,6 +399,28 @@ func TestDeskDay(t *testing.T) {
 		t.Errorf("after signing out: %d %s", a.status, a.to)
 	}
 	man.page("/sign-in?next=//elsewhere.example", `name="next" value="/"`)
+}
+
+// TestDeskLog is one day of the playback log, counted at UTC+7.
+func TestDeskLog(t *testing.T) {
+	b := openDesk(t, true)
+	man := b.browser(writer())
+	box := b.placed(thon1, "Đình làng")
+	midnight := time.UnixMilli(at("00:00:00"))
+	var batch []wire.Line
+	for i, start := range []time.Time{midnight.Add(-time.Millisecond), midnight, midnight.Add(24*time.Hour - time.Millisecond), midnight.Add(24 * time.Hour)} {
+		batch = append(batch, line(int64(i+1), wire.Slot{ID: loa.NewID(start), Warrant: loa.Hash(nil), Start: start.UnixMilli()}))
+	}
+	batch[1].Result, batch[1].Why = wire.Missed, "slot.missed"
+	_, err := b.flow.Played(t.Context(), b.receipt(box, batch...))
+	b.ok(err)
+	for day, sum := range map[string]string{
+		"2026-11-22": "1 lượt, 1 lượt phát đủ", "2026-11-23": "2 lượt, 1 lượt phát đủ", "2026-11-24": "1 lượt, 1 lượt phát đủ",
+		"2026-11-25": "0 lượt, 0 lượt phát đủ", "": "2 lượt, 1 lượt phát đủ", "yesterday": "2 lượt, 1 lượt phát đủ",
+	} {
+		man.page("/log?day="+day, sum)
+		man.page("/log?path="+string(thon1)+"&day="+day, sum)
+	}
 }
 
 // TestDeskRefuses is what a person meets who does something wrong, or at the
@@ -503,7 +543,7 @@ func TestDeskRights(t *testing.T) {
 	before := len(b.book())
 	for _, route := range b.routes {
 		method, path, _ := strings.Cut(route.Pattern, " ")
-		path = strings.NewReplacer("{id}", loa.NewID(b.clock.Now()), "{token}", "x", "{$}", "").Replace(path)
+		path = strings.NewReplacer("{id}", loa.NewID(b.clock.Now()), "{code}", "DS01", "{token}", "x", "{$}", "").Replace(path)
 		for _, who := range []*browser{nobody, reader} {
 			if route.Right == web.Public || who == reader && slices.Contains([]loa.Right{loa.RightRead, web.SignedIn, web.Entering}, route.Right) {
 				continue

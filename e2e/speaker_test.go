@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/base64"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"loa"
 	"loa/db"
+	"loa/db/dbtest"
 	"loa/seal"
 	"loa/speaker"
 	"loa/wire"
@@ -45,6 +47,7 @@ func TestPlacement(t *testing.T) {
 		w.wants(second(w.register.DraftPlacement(ctx, writer(), d.ID, false)), loa.Forbidden, "right.missing")
 		w.wants(second(w.register.SealedPlacement(ctx, loa.NewID(w.clock.Now()))), loa.NotFound, "box.unknown")
 
+		drafted := w.now()
 		payload, err := w.register.DraftPlacement(ctx, officer(), d.ID, false)
 		w.ok(err)
 		w.wants(w.register.Confirm(ctx, officer(), d.ID, w.yes(officer(), []byte("other"))), loa.Forbidden, "approval.other_bytes")
@@ -56,14 +59,14 @@ func TestPlacement(t *testing.T) {
 		w.ok(w.register.Confirm(ctx, officer(), d.ID, w.yes(officer(), payload)))
 		p := w.placement(d.ID)
 		if diff := cmp.Diff(wire.Placement{
-			Kind: "placement", Device: d.ID, Pole: d.Pole.ID, Code: d.Pole.Code, Name: "Cột 1", Key: d.Key, Version: 1,
+			Kind: "placement", Device: d.ID, Pole: d.Pole.ID, Code: d.Pole.Code, Name: "Cột 1", Key: d.Key, Version: drafted,
 			Paths: []loa.Path{thon1}, Cap: 70,
 		}, p); diff != "" {
 			t.Error(diff)
 		}
 
-		w.confirm(d.ID, true)
-		if p := w.placement(d.ID); !p.Revoked || p.Version != 2 {
+		drafted = w.confirm(d.ID, true)
+		if p := w.placement(d.ID); !p.Revoked || p.Version != drafted {
 			t.Errorf("revoked: %+v", p)
 		}
 		w.wants(second(w.register.DraftPlacement(ctx, officer(), d.ID, false)), loa.Conflict, "box.revoked")
@@ -80,18 +83,130 @@ func TestPlacement(t *testing.T) {
 		w.ok(err)
 		next, err := w.enrol(code)
 		w.ok(err)
-		w.confirm(next.ID, false)
-		if got := w.placement(next.ID); got.Code != p.Code || got.Version != 1 {
+		drafted = w.confirm(next.ID, false)
+		if got := w.placement(next.ID); got.Code != p.Code || got.Version != drafted {
 			t.Errorf("the next box: %+v", got)
 		}
 		w.ok(w.db.Read(ctx, func(tx *db.Tx) error {
 			floors, err := speaker.Revocations(tx)
-			if diff := cmp.Diff(map[string]int64{d.ID: 1 << 52, next.ID: 1}, floors); diff != "" {
+			if diff := cmp.Diff(map[string]int64{d.ID: 1 << 52, next.ID: drafted}, floors); diff != "" {
 				t.Error(diff)
 			}
 			return err
 		}))
 	})
+}
+
+// TestConfirmRight: whoever lacks the right is told so before the signer is
+// asked for anything.
+func TestConfirmRight(t *testing.T) {
+	each(t, func(t *testing.T, w *station) {
+		ctx := t.Context()
+		d := w.waiting(thon1, "Cột 1")
+		payload, err := w.register.DraftPlacement(ctx, officer(), d.ID, false)
+		w.ok(err)
+		yes := w.yes(officer(), payload)
+		w.stop() // whoever reaches the signer finds nobody
+		w.wants(w.register.Confirm(ctx, writer(), d.ID, yes), loa.Forbidden, "right.missing")
+		w.wants(w.register.Confirm(ctx, officer(), d.ID, yes), loa.Unavailable, "signer.away")
+		if got, err := w.register.Find(ctx, d.ID); err != nil || got.State != speaker.Waiting {
+			t.Errorf("the box is %s, %v", got.State, err)
+		}
+	})
+}
+
+// TestBare lists the poles where nothing can sound, and no others.
+func TestBare(t *testing.T) {
+	each(t, func(t *testing.T, w *station) {
+		never := w.pole(thon1, "Cột 1")
+		asked := w.waiting(thon1, "Cột 2")
+		w.placed(thon1, "Cột 3")
+		gone := w.placed(dongSay, "Cột 4")
+		swapped := w.placed(dongSay, "Cột 5")
+		neighbour := w.pole(benMai, "Cột 6")
+		w.confirm(gone.ID, true)
+		code, err := w.register.NewCode(t.Context(), officer(), swapped.Pole.ID)
+		w.ok(err)
+		_, err = w.enrol(code) // a second box asks while the first is at work
+		w.ok(err)
+		for place, want := range map[loa.Path][]string{
+			dongSay:            {gone.Pole.ID, never.ID, asked.Pole.ID},
+			thon1:              {never.ID, asked.Pole.ID},
+			province:           {gone.Pole.ID, never.ID, asked.Pole.ID, neighbour.ID},
+			"vn/98/98011/h/t2": nil,
+			"vn/9":             nil,
+		} {
+			poles, err := w.register.Bare(t.Context(), place)
+			w.ok(err)
+			var got []string
+			for _, p := range poles {
+				got = append(got, p.ID)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(place, diff)
+			}
+		}
+		poles, err := w.register.Bare(t.Context(), benMai)
+		w.ok(err)
+		if diff := cmp.Diff([]speaker.Pole{neighbour}, poles); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestRestored: a node put back from an older copy has forgotten which numbers
+// it gave out, and what it makes next is above them all the same.
+func TestRestored(t *testing.T) {
+	w := build(t, dbtest.SQLite(t)) // PostgreSQL is copied by its own tools
+	ctx := t.Context()
+	w.openStation(dongSay)
+	d := w.placed(thon1, "Cột 1")
+	type numbers struct{ Plan, Beacon, Placement, Now, Policy int64 }
+	next := func(w *station) (n numbers) {
+		t.Helper()
+		w.tick()
+		w.ok(w.flow.Replan(ctx, dongSay))
+		w.confirm(d.ID, false)
+		w.ok(w.db.Write(ctx, func(tx *db.Tx) (err error) {
+			n.Now, err = speaker.NextNow(tx, dongSay)
+			return err
+		}))
+		var err error
+		n.Policy, err = w.register.PolicyVersion(ctx, dongSay)
+		w.ok(err)
+		w.setPolicy(dongSay, n.Policy, 5*60, 20*60, 80)
+		b := w.beacon(dongSay)
+		n.Plan, n.Beacon, n.Placement = b.PlanVersion, b.Number, w.placement(d.ID).Version
+		if b.Mark != n.Now {
+			t.Errorf("the beacon's mark is %d, the now number %d", b.Mark, n.Now)
+		}
+		return n
+	}
+	above := func(what string, a, b numbers) {
+		t.Helper()
+		if a.Plan <= b.Plan || a.Beacon <= b.Beacon || a.Placement <= b.Placement || a.Now <= b.Now || a.Policy <= b.Policy {
+			t.Errorf("%s: %+v is not above %+v", what, a, b)
+		}
+	}
+
+	file := filepath.Join(t.TempDir(), "copy.db")
+	before := next(w)
+	w.ok(w.db.Backup(ctx, file))
+	var forgotten numbers
+	for range 3 { // so that the copy's own last number and one is among them
+		forgotten = next(w)
+	}
+	above("after the copy", forgotten, before)
+
+	register, flow := *w.register, *w.flow
+	old := dbtest.OpenAt(t, "sqlite:"+file, w.clock)
+	register.DB, flow.DB = old, old
+	restored := &station{t: t, db: old, clock: w.clock, flow: &flow, register: &register, signer: w.signer, ceremony: w.ceremony,
+		trust: w.trust, passkeys: w.passkeys}
+	if b := restored.beacon(dongSay); b.PlanVersion != before.Plan || b.Mark != before.Now {
+		t.Fatalf("the copy remembers what came after it: %+v", b)
+	}
+	above("restored", next(restored), forgotten)
 }
 
 // TestEnrolRefused: who cannot prove a key gets nothing; who asks twice is one.
@@ -165,12 +280,16 @@ func TestPolicies(t *testing.T) {
 		ctx := t.Context()
 		w.placed(thon1, "Cột 1")
 		w.placed(benMai, "Cột 2")
-		before := [2]int64{w.beacon(dongSay).Number, w.beacon(benMai).Number}
+		numbers := func() [2]int64 { return [2]int64{w.beacon(dongSay).Number, w.beacon(benMai).Number} }
+		before := numbers()
 		w.setPolicy(province, 1, 5*60, 21*60, 90)
+		first := w.now()
+		if got := numbers(); got != [2]int64{w.rise(before[0]), w.rise(before[1])} {
+			t.Errorf("beacons %v after %v", got, before)
+		}
 		w.setPolicy(dongSay, 1, 6*60, 22*60, 60)
-		after := [2]int64{w.beacon(dongSay).Number, w.beacon(benMai).Number}
-		if after != [2]int64{before[0] + 2, before[1] + 1} {
-			t.Errorf("beacons %v after %v", after, before)
+		if got := numbers(); got != [2]int64{w.rise(first), first} { // the neighbour has no part in it
+			t.Errorf("beacons %v after %d", got, first)
 		}
 		var paths []loa.Path
 		held := w.policies(thon1)
@@ -203,8 +322,8 @@ func TestPolicies(t *testing.T) {
 
 		next, err := w.register.PolicyVersion(ctx, dongSay)
 		w.ok(err)
-		if next != 2 {
-			t.Errorf("the next version is %d", next)
+		if next != w.rise(1) {
+			t.Errorf("the next version is %d, want %d", next, w.rise(1))
 		}
 		set := func(who loa.Actor, payload []byte, by loa.Actor) error {
 			return w.register.SetPolicy(ctx, who, payload, w.yes(by, payload))
@@ -237,7 +356,7 @@ func TestBeacon(t *testing.T) {
 			t.Error(diff)
 		}
 		c := w.beacon(dongSay)
-		if c.Number != first.Number+1 || c.Time != w.now() || first.Time >= c.Time {
+		if c.Number != w.rise(first.Number) || c.Time != w.now() || first.Time >= c.Time {
 			t.Errorf("beacon %d at %d after %d at %d", c.Number, c.Time, first.Number, first.Time)
 		}
 		var sealed [][]byte

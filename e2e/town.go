@@ -591,7 +591,7 @@ func (o *Officer) PlayNow(id string) error {
 
 // Log is the playback log of a bulletin.
 func (w *Town) Log(id string) []bulletin.Playback {
-	log, err := w.Flow().Log(w.T.Context(), w.Leader.Actor(), "vn/98", id, 1000)
+	log, err := w.Flow().Log(w.T.Context(), w.Leader.Actor(), bulletin.LogQuery{Place: "vn/98", Bulletin: id, Limit: 1000})
 	w.must(err)
 	return log
 }

@@ -107,16 +107,33 @@ func (c Config) Print(w io.Writer) error {
 		name, secret, _ := strings.Cut(v.Type().Field(i).Tag.Get("env"), ",")
 		s := fmt.Sprint(v.Field(i).Interface())
 		if secret != "" && s != "" {
-			s = "(" + strconv.Itoa(len(s)) + " characters)"
+			s = hidden(s)
 		}
-		if u, err := url.Parse(s); err == nil && u.User != nil {
-			s = u.Redacted()
-		}
+		s = redacted(s)
 		if _, err := fmt.Fprintf(w, "%-22s %s\n", name, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func hidden(s string) string { return "(" + strconv.Itoa(len(s)) + " characters)" }
+
+// redacted takes the passwords out of addresses with commas between. What looks
+// like one and cannot be read is not shown at all.
+func redacted(s string) string {
+	if !strings.Contains(s, "://") {
+		return s
+	}
+	all := strings.Split(s, ",")
+	for i, a := range all {
+		u, err := url.Parse(a)
+		if err != nil || u.Scheme == "" || strings.Contains(u.RawQuery, "password") {
+			return hidden(s)
+		}
+		all[i] = u.Redacted()
+	}
+	return strings.Join(all, ",")
 }
 
 func port(address string) string {

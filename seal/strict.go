@@ -152,10 +152,10 @@ func walkArray(dec *json.Decoder, t reflect.Type, where string, depth int) error
 }
 
 func field(t reflect.Type, key string) (reflect.Type, bool) {
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == key {
-			ft := t.Field(i).Type
+			ft := f.Type
 			if ft.Kind() == reflect.Pointer {
 				ft = ft.Elem()
 			}

@@ -110,12 +110,10 @@ func covers(paths []loa.Path, p loa.Path) bool {
 	return slices.ContainsFunc(paths, func(q loa.Path) bool { return q.Covers(p) })
 }
 
-// holder is a set of keys with what it may do; parent is who said so.
+// holder is a set of keys with what it may do.
 type holder struct {
 	Delegation
-	hash   string
-	keys   []ed25519.PublicKey
-	parent *holder // nil under the root
+	keys []ed25519.PublicKey
 }
 
 // Trust is the chain a speaker, a node or a signer believes in. It is a value
@@ -178,7 +176,7 @@ func (t *Trust) admit(b []byte) (*holder, error) {
 	if d.Epoch < t.floor {
 		return nil, loa.Errorf(loa.Forbidden, "delegation.revoked", d.Epoch, t.floor)
 	}
-	h := &holder{Delegation: d, hash: loa.Hash(b), keys: keys}
+	h := &holder{Delegation: d, keys: keys}
 	if o.By(t.keys) >= t.root.Threshold {
 		if t.root.Demo && !invented(d.Paths) {
 			return nil, loa.Errorf(loa.Forbidden, "delegation.demo_only", d.Paths[0])
@@ -194,7 +192,6 @@ func (t *Trust) admit(b []byte) (*holder, error) {
 			refusal = loa.Errorf(loa.Forbidden, "delegation.widens", why)
 			continue
 		}
-		h.parent = p
 		return h, nil
 	}
 	return nil, refusal
@@ -296,10 +293,8 @@ func (h *holder) may(need Need) *loa.Error {
 	if need.Class != "" && !slices.Contains(h.Classes, need.Class) {
 		return loa.Errorf(loa.Forbidden, "seal.wrong_class", need.Class)
 	}
-	for p := h; p != nil; p = p.parent {
-		if need.At < p.From || need.At >= p.Until {
-			return loa.Errorf(loa.Forbidden, "seal.wrong_date")
-		}
+	if need.At < h.From || need.At >= h.Until { // its parents' dates enclose these: mayGive
+		return loa.Errorf(loa.Forbidden, "seal.wrong_date")
 	}
 	return nil
 }

@@ -112,6 +112,8 @@ func (s *Server) answer(ctx context.Context, conn net.Conn, d *desk) error {
 	}
 	about := []slog.Attr{slog.String("do", req.Do), slog.String("type", req.Type), slog.String("payload", loa.Hash(req.Payload))}
 	switch {
+	case err == nil && req.Type == "" && len(req.Payload) == 0: // a question; every health check asks one
+		s.Log.LogAttrs(ctx, slog.LevelDebug, "signer: told", about...)
 	case err == nil:
 		s.Log.LogAttrs(ctx, slog.LevelInfo, "signer: done", about...)
 	case loa.CodeOf(err) == loa.Internal:

@@ -30,22 +30,21 @@ func WriteBeacon(tx *db.Tx, keys Keys, commune loa.Path) (journal.Emit, error) {
 		Scan(&b.Plan, &b.PlanVersion, &b.Number, &b.Placements, &b.Epoch); err != nil {
 		return journal.Emit{}, fmt.Errorf("read commune: %w", err)
 	}
-	b.Number++
+	b.Number = rise(tx, b.Number)
 	up := commune.Up()
 	slices.Reverse(up)
 	for _, p := range up {
-		for list, q := range map[*[]string]string{
-			&b.Policies: `SELECT hash FROM policy WHERE path = ? ORDER BY hash`,
-			&b.Trust:    `SELECT hash FROM delegation WHERE path = ? ORDER BY hash`,
-		} {
-			hashes, err := db.All(tx, q, []any{p}, scanText)
-			if err != nil {
-				return journal.Emit{}, fmt.Errorf("read what %s holds: %w", p, err)
-			}
-			*list = append(*list, hashes...)
+		policies, err := db.All(tx, `SELECT hash FROM policy WHERE path = ?`, []any{p}, scanText)
+		if err != nil {
+			return journal.Emit{}, fmt.Errorf("read policies: %w", err)
 		}
+		trust, err := db.All(tx, `SELECT hash FROM delegation WHERE path = ? AND until > ? ORDER BY hash`, []any{p, tx.NowMS()}, scanText)
+		if err != nil {
+			return journal.Emit{}, fmt.Errorf("read delegations: %w", err)
+		}
+		b.Policies, b.Trust = append(b.Policies, policies...), append(b.Trust, trust...)
 		var mark int64
-		err := tx.Row(`SELECT seq FROM now_mark WHERE path = ?`, p).Scan(&mark)
+		err = tx.Row(`SELECT seq FROM now_mark WHERE path = ?`, p).Scan(&mark)
 		if err != nil && !errors.Is(err, db.ErrNone) {
 			return journal.Emit{}, fmt.Errorf("read mark: %w", err)
 		}

@@ -58,8 +58,8 @@ func (r *Register) Believe(ctx context.Context, delegations [][]byte) error {
 				return err
 			}
 			for _, p := range d.Paths {
-				if _, err := tx.Exec(`INSERT INTO delegation (hash, path) VALUES (?, ?) ON CONFLICT (hash, path) DO NOTHING`,
-					hash, p); err != nil {
+				if _, err := tx.Exec(`INSERT INTO delegation (hash, path, until) VALUES (?, ?, ?) ON CONFLICT (hash, path) DO NOTHING`,
+					hash, p, d.Until); err != nil {
 					return fmt.Errorf("keep delegation: %w", err)
 				}
 			}
@@ -75,7 +75,7 @@ func (r *Register) Delegations(ctx context.Context, path loa.Path) (all [][]byte
 		all = nil
 		for _, p := range path.Up() {
 			rows, err := db.All(tx, `SELECT document.body FROM delegation JOIN document ON document.hash = delegation.hash
-				WHERE delegation.path = ? ORDER BY document.hash`, []any{p}, func(scan func(...any) error) (b []byte, err error) {
+				WHERE delegation.path = ? AND delegation.until > ? ORDER BY document.hash`, []any{p, tx.NowMS()}, func(scan func(...any) error) (b []byte, err error) {
 				return b, scan(&b)
 			})
 			if err != nil {
@@ -119,12 +119,13 @@ func Policies(tx *db.Tx, path loa.Path) ([]wire.Policy, error) {
 func (r *Register) PolicyVersion(ctx context.Context, path loa.Path) (v int64, err error) {
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
 		err := tx.Row(`SELECT version FROM policy WHERE path = ?`, path).Scan(&v)
+		v = rise(tx, v)
 		if errors.Is(err, db.ErrNone) {
 			return nil
 		}
 		return err
 	})
-	return v + 1, err
+	return v, err
 }
 
 // SetPolicy has the signer seal a policy with a person's approval over its
@@ -180,8 +181,9 @@ func (r *Register) SetPolicy(ctx context.Context, who loa.Actor, payload []byte,
 // NextNow is the number the next now warrant of an issuer must carry. The
 // transaction holds the issuer's counter until it commits.
 func NextNow(tx *db.Tx, issuer loa.Path) (seq int64, err error) {
-	err = tx.Row(`INSERT INTO now_mark (path, seq) VALUES (?, 1)
-		ON CONFLICT (path) DO UPDATE SET seq = now_mark.seq + 1 RETURNING seq`, issuer).Scan(&seq)
+	err = tx.Row(`INSERT INTO now_mark (path, seq) VALUES (?, ?)
+		ON CONFLICT (path) DO UPDATE SET seq = CASE WHEN now_mark.seq < excluded.seq THEN excluded.seq ELSE now_mark.seq + 1 END
+		RETURNING seq`, issuer, tx.NowMS()).Scan(&seq)
 	if err != nil {
 		return 0, fmt.Errorf("take now number: %w", err)
 	}

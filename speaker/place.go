@@ -31,7 +31,7 @@ func (r *Register) DraftPlacement(ctx context.Context, who loa.Actor, box string
 		}
 		p := wire.Placement{
 			V: wire.Version, Kind: "placement", Device: b.ID, Pole: b.Pole.ID, Code: b.Pole.Code, Name: b.Pole.Name,
-			Key: b.Key, Version: b.Version + 1, Paths: append([]loa.Path{b.Pole.Path}, b.Pole.Zones...),
+			Key: b.Key, Version: rise(tx, b.Version), Paths: append([]loa.Path{b.Pole.Path}, b.Pole.Zones...),
 			At: b.Pole.At, Cap: b.Pole.Cap, Revoked: revoke,
 		}
 		if err := p.Check(); err != nil {
@@ -66,6 +66,9 @@ func (r *Register) Confirm(ctx context.Context, who loa.Actor, box string, appro
 	if err != nil {
 		return err
 	}
+	if err := who.Must(loa.RightSpeakers, placement.Paths[0]); err != nil {
+		return err
+	}
 	sealed, err := r.Signer.Seal(ctx, wire.PlacementType, payload, []wire.Approval{approval})
 	if err != nil {
 		return fmt.Errorf("seal placement: %w", err)
@@ -81,7 +84,7 @@ func (r *Register) Confirm(ctx context.Context, who loa.Actor, box string, appro
 		if err := who.Must(loa.RightSpeakers, b.Pole.Path); err != nil {
 			return journal.Entry{}, err
 		}
-		if placement.Version != b.Version+1 {
+		if placement.Version <= b.Version {
 			return journal.Entry{}, loa.Errorf(loa.Conflict, "box.changed_meanwhile")
 		}
 		entry := journal.Entry{Verb: "speaker.placed", Path: b.Pole.Path, Subject: box, Data: placement}

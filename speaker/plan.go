@@ -27,7 +27,7 @@ func WritePlan(tx *db.Tx, keys Keys, commune loa.Path, slots []wire.Slot) (versi
 	if err := tx.Row(`SELECT plan_version FROM commune WHERE path = ?`, commune).Scan(&version); err != nil {
 		return 0, emit, fmt.Errorf("read plan version: %w", err)
 	}
-	version++
+	version = rise(tx, version)
 	slices.SortFunc(slots, func(a, b wire.Slot) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID, b.ID))
 	})

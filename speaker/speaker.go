@@ -70,6 +70,11 @@ type Box struct {
 // the tool wrote.
 func Silently(string, journal.Entry) {}
 
+// rise is the next of a row of numbers that devices and signers refuse to see
+// fall: the clock's milliseconds, or one more than the last. So a node restored
+// from an old copy goes on above what it has forgotten.
+func rise(tx *db.Tx, last int64) int64 { return max(last+1, tx.NowMS()) }
+
 // write is the one shape of a change here: the change and its journal row in
 // one transaction, then the row is said. A change that wrote no row says none.
 func (r *Register) write(ctx context.Context, who loa.Actor, change func(tx *db.Tx) (journal.Entry, error)) error {
@@ -151,6 +156,16 @@ func (r *Register) FindPole(ctx context.Context, code string) (p Pole, err error
 		return err
 	})
 	return p, err
+}
+
+// Bare lists the poles at or below a place where no box is at work: none ever
+// asked, the one that asked was never confirmed, or the last was taken away.
+func (r *Register) Bare(ctx context.Context, place loa.Path) (all []Pole, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = barePoles(tx, place)
+		return err
+	})
+	return all, err
 }
 
 // Meant lists the placed boxes that a scope means: the snapshot dispatch keeps.

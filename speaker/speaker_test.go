@@ -56,6 +56,9 @@ func (n node) ok(err error) {
 	}
 }
 
+// now is what the numbers that devices refuse to see fall begin with.
+func (n node) now() int64 { return n.clock.Now().UnixMilli() }
+
 func (n node) write(f func(tx *db.Tx) error) error { return n.db.Write(n.t.Context(), f) }
 
 // beacon reads a sealed beacon and checks whose seal it bears.
@@ -86,7 +89,7 @@ func TestWritePlan(t *testing.T) {
 				return err
 			}))
 			b := n.beacon(emit)
-			if version != int64(i+1) || b.PlanVersion != version || b.Number != version || emit.Topic != wire.BeaconTopic(dongSay) {
+			if version != n.now()+int64(i) || b.PlanVersion != version || b.Number != version || emit.Topic != wire.BeaconTopic(dongSay) {
 				t.Errorf("version %d, beacon %+v on %s", version, b, emit.Topic)
 			}
 			sealed, err := (&speaker.Register{DB: n.db}).Document(t.Context(), b.Plan)
@@ -140,8 +143,37 @@ func TestBeaconTogether(t *testing.T) {
 			}
 			return n.beacon(e).Number, nil
 		}, &numbers)
-		if diff := cmp.Diff([]int64{1, 2, 3, 4, 5, 6, 7, 8}, numbers); diff != "" {
+		if diff := cmp.Diff(n.eight(), numbers); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// TestRise: a number follows the clock, goes one on within a millisecond, and
+// does not fall when the clock is set back.
+func TestRise(t *testing.T) {
+	each(t, func(t *testing.T, n node) {
+		base := n.now()
+		for i, step := range []struct {
+			turn time.Duration
+			want int64
+		}{{0, base}, {0, base + 1}, {time.Millisecond, base + 2}, {time.Second, base + 1001}, {-time.Hour, base + 1002}, {time.Hour, base + 1003}} {
+			n.clock.Turn(step.turn)
+			n.ok(n.write(func(tx *db.Tx) error {
+				version, emit, err := speaker.WritePlan(tx, n.keys, dongSay, nil)
+				if err != nil {
+					return err
+				}
+				seq, err := speaker.NextNow(tx, dongSay)
+				if diff := cmp.Diff([3]int64{step.want, step.want, step.want}, [3]int64{version, n.beacon(emit).Number, seq}); diff != "" {
+					t.Errorf("step %d, plan, beacon and now: %s", i, diff)
+				}
+				return err
+			}))
+		}
+		next, err := (&speaker.Register{DB: n.db}).PolicyVersion(t.Context(), dongSay)
+		if err != nil || next != n.now() {
+			t.Errorf("the first policy is %d, %v; want %d", next, err, n.now())
 		}
 	})
 }
@@ -152,13 +184,14 @@ func TestNextNow(t *testing.T) {
 	each(t, func(t *testing.T, n node) {
 		var numbers []int64
 		n.together(func(tx *db.Tx) (int64, error) { return speaker.NextNow(tx, dongSay) }, &numbers)
-		if diff := cmp.Diff([]int64{1, 2, 3, 4, 5, 6, 7, 8}, numbers); diff != "" {
+		if diff := cmp.Diff(n.eight(), numbers); diff != "" {
 			t.Error(diff)
 		}
+		base := n.now()
 		for _, c := range []struct {
 			issuer loa.Path
 			want   int64
-		}{{benMai, 1}, {benMai, 2}, {province, 1}, {dongSay, 9}} {
+		}{{benMai, base}, {benMai, base + 1}, {province, base}, {dongSay, base + 8}} {
 			n.ok(n.write(func(tx *db.Tx) error {
 				seq, err := speaker.NextNow(tx, c.issuer)
 				if seq != c.want {
@@ -167,7 +200,7 @@ func TestNextNow(t *testing.T) {
 				return err
 			}))
 		}
-		for commune, want := range map[loa.Path]int64{dongSay: 9, benMai: 2, "vn/98/98099": 1, "vn/97/97001": 0} {
+		for commune, want := range map[loa.Path]int64{dongSay: base + 8, benMai: base + 1, "vn/98/98099": base, "vn/97/97001": 0} {
 			n.ok(n.write(func(tx *db.Tx) error {
 				e, err := speaker.WriteBeacon(tx, n.keys, commune)
 				if mark := n.beacon(e).Mark; mark != want {
@@ -188,12 +221,20 @@ func TestNextNow(t *testing.T) {
 		}
 		n.ok(n.write(func(tx *db.Tx) error {
 			seq, err := speaker.NextNow(tx, benMai)
-			if seq != 3 {
-				t.Errorf("after a failure: %d, want 3", seq)
+			if seq != base+2 {
+				t.Errorf("after a failure: %d, want %d", seq, base+2)
 			}
 			return err
 		}))
 	})
+}
+
+// eight are the numbers that eight writers get within one millisecond.
+func (n node) eight() (all []int64) {
+	for i := range int64(8) {
+		all = append(all, n.now()+i)
+	}
+	return all
 }
 
 // together runs f in eight transactions at once and collects what they gave,

@@ -43,20 +43,34 @@ func (p *Pole) finish(zones string, lat, lon *int64) {
 	}
 }
 
-func onePole(tx *db.Tx, where string, arg any) (p Pole, err error) {
+func scanPole(scan func(...any) error) (p Pole, err error) {
 	var zones string
 	var lat, lon *int64
-	err = tx.Row(`SELECT `+poleColumns+` FROM pole WHERE removed_at IS NULL AND `+where, arg).Scan(p.fields(&zones, &lat, &lon)...)
+	if err := scan(p.fields(&zones, &lat, &lon)...); err != nil {
+		return p, err
+	}
+	p.finish(zones, lat, lon)
+	return p, nil
+}
+
+func onePole(tx *db.Tx, where string, arg any) (Pole, error) {
+	p, err := scanPole(tx.Row(`SELECT `+poleColumns+` FROM pole WHERE removed_at IS NULL AND `+where, arg).Scan)
 	if errors.Is(err, db.ErrNone) {
 		return p, loa.Errorf(loa.NotFound, "pole.unknown")
 	}
-	p.finish(zones, lat, lon)
 	return p, err
 }
 
 func findPole(tx *db.Tx, id string) (Pole, error) { return onePole(tx, `id = ?`, id) }
 
 func poleByCode(tx *db.Tx, code string) (Pole, error) { return onePole(tx, `code = ?`, code) }
+
+func barePoles(tx *db.Tx, place loa.Path) ([]Pole, error) {
+	from, to := db.PrefixRange(string(place))
+	return db.All(tx, `SELECT `+poleColumns+` FROM pole WHERE removed_at IS NULL AND (path = ? OR (path >= ? AND path < ?))
+		AND NOT EXISTS (SELECT 1 FROM box WHERE box.pole_id = pole.id AND box.state = ?) ORDER BY path, name, id`,
+		[]any{place, from, to, Placed}, scanPole)
+}
 
 func insertBox(tx *db.Tx, b Box) error {
 	_, err := tx.Exec(`INSERT INTO box (id, pole_id, path, public_key, state, version, made_at) VALUES (?, ?, ?, ?, ?, 0, ?)`,
@@ -103,11 +117,12 @@ func boxesUnder(tx *db.Tx, place loa.Path) ([]Box, error) {
 		[]any{place, from, to}, scanBox)
 }
 
-// KeyOf is the public key of a box, for its receipts. A box that was taken away
-// keeps its key: what it played before is still evidence.
+// KeyOf is the public key of a box, for its receipts. A box nobody confirmed has
+// nothing to report; one that was taken away keeps its key: what it played
+// before is still evidence.
 func KeyOf(tx *db.Tx, box string) (ed25519.PublicKey, error) {
 	var key string
-	err := tx.Row(`SELECT public_key FROM box WHERE id = ?`, box).Scan(&key)
+	err := tx.Row(`SELECT public_key FROM box WHERE id = ? AND state <> ?`, box, Waiting).Scan(&key)
 	if errors.Is(err, db.ErrNone) {
 		return nil, loa.Errorf(loa.NotFound, "box.unknown")
 	}

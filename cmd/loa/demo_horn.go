@@ -85,7 +85,7 @@ func (h *horn) hear(raw []byte, loud bool) error {
 func (h *horn) endClip() error {
 	body := h.clip[:max(0, len(h.clip)-2*h.quiet)]
 	h.clip = nil
-	now := loa.WallClock{}.Now()
+	now := h.Clock.Now()
 	c := clip{At: now.Add(-time.Duration(len(body)/2+h.quiet) * time.Second / edge.Rate),
 		File: filepath.Join(h.dir, fmt.Sprintf("clip-%d.wav", now.UnixMilli())), Secs: float64(len(body)) / 2 / edge.Rate}
 	if err := os.WriteFile(c.File, append(wavHeader(len(body)), body...), 0o600); err != nil {

@@ -52,7 +52,7 @@ func (t *town) once(ctx context.Context) error {
 	for len(log) < len(boxes) && ctx.Err() == nil {
 		log = log[:0]
 		for _, b := range sent {
-			part, err := t.node.Bulletins.Log(ctx, machine(), "vn/98", b.ID, 1000)
+			part, err := t.node.Bulletins.Log(ctx, machine(), bulletin.LogQuery{Place: "vn/98", Bulletin: b.ID, Limit: 1000})
 			if err != nil {
 				return err
 			}

@@ -112,6 +112,10 @@ func checkKeys(ctx context.Context, c node.Config, say func(bool, string)) {
 		socket = filepath.Join(c.Dir, "sign.sock")
 	}
 	info, err := signer.Client{Socket: socket}.Describe(ctx)
+	if err != nil && c.Signer == "" {
+		say(true, "signer: not running; loa serve starts it")
+		return
+	}
 	if err != nil {
 		say(false, "signer does not answer at "+socket)
 		return

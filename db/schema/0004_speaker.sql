@@ -80,8 +80,9 @@ CREATE TABLE policy (
 );
 
 CREATE TABLE delegation (
-	hash TEXT   NOT NULL REFERENCES document (hash),
-	path TEXT   NOT NULL,
+	hash  TEXT   NOT NULL REFERENCES document (hash),
+	path  TEXT   NOT NULL,
+	until BIGINT NOT NULL,                    -- when it ends: it leaves the beacon then
 	PRIMARY KEY (hash, path)
 );
 

@@ -196,7 +196,7 @@ func (d *desk) runningData(r *http.Request, page *bulletinPage, slots []bulletin
 	if err != nil || len(meant) == 0 {
 		return err
 	}
-	rows, err := d.Bulletins.Log(ctx, who, b.Path, b.ID, 500)
+	rows, err := d.Bulletins.Log(ctx, who, bulletin.LogQuery{Place: b.Path, Bulletin: b.ID, Limit: 500})
 	if err != nil {
 		return err
 	}

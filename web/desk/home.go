@@ -156,12 +156,12 @@ func (d *desk) onAir(r *http.Request, at loa.Path) (playing []sounding, wrong []
 			playing[i].Boxes = append(playing[i].Boxes, b)
 		}
 	}
-	rows, err := d.Bulletins.Log(ctx, who, at, "", 200)
+	rows, err := d.Bulletins.Log(ctx, who, bulletin.LogQuery{Place: at, From: now.Add(-dayBack)})
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, p := range rows {
-		if p.Result != wire.Played && p.Planned > now.Add(-dayBack).UnixMilli() {
+		if p.Result != wire.Played {
 			wrong = append(wrong, trouble{Box: p.Box, Pole: poles[p.Box], Played: p})
 		}
 	}

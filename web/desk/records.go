@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"loa"
+	"loa/bulletin"
 	"loa/journal"
 	"loa/web"
 	"loa/wire"
@@ -22,7 +23,7 @@ type logPage struct {
 	Full   bool // there are more rows than a page holds
 }
 
-// logLength is how many rows the log reads at most.
+// logLength is how many rows one page of the log shows at most.
 const logLength = 1000
 
 func (d *desk) log(w http.ResponseWriter, r *http.Request) error {
@@ -44,7 +45,7 @@ func (d *desk) log(w http.ResponseWriter, r *http.Request) error {
 	if page.Places, err = d.places(r); err != nil {
 		return err
 	}
-	rows, err := d.Bulletins.Log(r.Context(), who, at, "", logLength)
+	rows, err := d.Bulletins.Log(r.Context(), who, bulletin.LogQuery{Place: at, From: date, Until: date.AddDate(0, 0, 1), Limit: logLength + 1})
 	if err != nil {
 		return err
 	}
@@ -52,16 +53,15 @@ func (d *desk) log(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	from, to := date.UnixMilli(), date.AddDate(0, 0, 1).UnixMilli()
-	for _, l := range lines(rows, boxes) {
-		if l.Planned >= from && l.Planned < to {
-			page.Rows = append(page.Rows, l)
-			if l.Result == wire.Played {
-				page.Played++
-			}
+	if page.Full = len(rows) > logLength; page.Full {
+		rows = rows[:logLength]
+	}
+	page.Rows = lines(rows, boxes)
+	for _, l := range page.Rows {
+		if l.Result == wire.Played {
+			page.Played++
 		}
 	}
-	page.Full = len(rows) == logLength && rows[logLength-1].Planned >= from
 	return d.Site.Page(w, r, d.pages, "log", "log.title", page)
 }
 

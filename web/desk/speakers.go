@@ -20,7 +20,15 @@ type speakersPage struct {
 	Waiting []box // asked with a code, not confirmed
 	Placed  []box
 	Away    int // mất kết nối
+	Bare    []bare
 	Revoked []box
+}
+
+// bare is a pole for which no box has asked (chưa khai báo cụm loa), or whose
+// last was taken away.
+type bare struct {
+	speaker.Pole
+	Where string
 }
 
 // box is a device with the name of where it stands.
@@ -60,19 +68,32 @@ func (d *desk) speakersData(r *http.Request) (page speakersPage, err error) {
 	if err != nil {
 		return page, err
 	}
-	where := map[loa.Path]string{}
-	for _, b := range boxes {
-		if where[b.Pole.Path] == "" {
-			names, err := d.named(ctx, b.Pole.Path)
+	poles, err := d.Speakers.Bare(ctx, at)
+	if err != nil {
+		return page, err
+	}
+	known := map[loa.Path]string{}
+	where := func(p loa.Path) (string, error) {
+		if known[p] == "" {
+			names, err := d.named(ctx, p)
 			if err != nil {
-				return page, err
+				return "", err
 			}
-			where[b.Pole.Path] = names[0].Name
+			known[p] = names[0].Name
 		}
-		one := box{b, where[b.Pole.Path], b.Health.InContact(d.Site.Clock.Now().UnixMilli())}
+		return known[p], nil
+	}
+	asked := map[string]bool{} // poles
+	for _, b := range boxes {
+		name, err := where(b.Pole.Path)
+		if err != nil {
+			return page, err
+		}
+		one := box{b, name, b.Health.InContact(d.Site.Clock.Now().UnixMilli())}
 		switch b.State {
 		case speaker.Waiting:
 			page.Waiting = append(page.Waiting, one)
+			asked[b.Pole.ID] = true
 		case speaker.Revoked:
 			page.Revoked = append(page.Revoked, one)
 		default:
@@ -81,6 +102,16 @@ func (d *desk) speakersData(r *http.Request) (page speakersPage, err error) {
 				page.Away++
 			}
 		}
+	}
+	for _, p := range poles {
+		if asked[p.ID] {
+			continue // its box stands among those that wait
+		}
+		name, err := where(p.Path)
+		if err != nil {
+			return page, err
+		}
+		page.Bare = append(page.Bare, bare{p, name})
 	}
 	slices.SortStableFunc(page.Placed, func(a, b box) int { // what is wrong comes first
 		if a.Contact != b.Contact {
@@ -208,6 +239,19 @@ func (d *desk) newCode(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return d.Site.Page(w, r, d.pages, "speaker-code", "speaker_code.title", codePage{page.Pole, code})
+}
+
+// poleCode lets a box ask for a pole that has none.
+func (d *desk) poleCode(w http.ResponseWriter, r *http.Request) error {
+	p, err := d.Speakers.FindPole(r.Context(), r.PathValue("code"))
+	if err != nil {
+		return err
+	}
+	code, err := d.Speakers.NewCode(r.Context(), web.Actor(r), p.ID)
+	if err != nil {
+		return err
+	}
+	return d.Site.Page(w, r, d.pages, "speaker-code", "speaker_code.title", codePage{p, code})
 }
 
 // checkBox compares the six digits the technician reads from the box with those
