@@ -158,7 +158,7 @@ func (n *Node) openPages() error {
 		return err
 	}
 	routes, err := desk.New(desk.Config{Site: site, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units,
-		People: n.People, Journal: n.journal, Sound: n.Blobs.Get, SoftApprove: n.opts.SoftApprove})
+		People: n.People, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, SoftApprove: n.opts.SoftApprove})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@
 //	link.go      a link that signs in once: the first day, a lost phone
 //	totp.go      setting up codes
 //	passkey.go   adding passkeys, signing in with them, asking them to approve
+//	roster.go    proposals to change the signer's roster, and who approved them
 //	sql.go       rows
 package people
 

@@ -15,10 +15,12 @@ import (
 )
 
 // key makes the keys of a province: a root (a file for the safe), the signer's
-// folder and the node's online keys.
+// folder and the node's online keys. "key member" begins the signer's roster.
 func key(ctx context.Context, a *app) error {
-	_ = ctx
-	if len(a.args) == 0 || a.args[0] != "province" {
+	switch {
+	case len(a.args) > 0 && a.args[0] == "member":
+		return keyMember(ctx, a)
+	case len(a.args) == 0 || a.args[0] != "province":
 		return errUsage
 	}
 	f := flag.NewFlagSet("key province", flag.ContinueOnError)

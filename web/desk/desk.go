@@ -30,6 +30,7 @@ type Config struct {
 	Speakers  *speaker.Register
 	Units     *unit.Register
 	People    *people.Register
+	Roster    Roster
 	// Journal reads the book for a place the reader may see.
 	Journal func(ctx context.Context, f journal.Filter) ([]journal.Row, error)
 	// Sound reads a sound by its hash, proved.

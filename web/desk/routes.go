@@ -50,11 +50,18 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "GET /speakers/live", Right: loa.RightRead, Handle: d.speakersLive},
 		{Pattern: "GET /speakers/new", Right: loa.RightSpeakers, Handle: d.newSpeaker},
 		{Pattern: "POST /speakers", Right: loa.RightSpeakers, Handle: d.addPole},
+		{Pattern: "POST /poles/{code}/code", Right: loa.RightSpeakers, Handle: d.poleCode},
 		{Pattern: "GET /speakers/{id}", Right: loa.RightRead, Handle: d.speaker},
 		{Pattern: "POST /speakers/{id}/code", Right: loa.RightSpeakers, Handle: d.newCode},
 		{Pattern: "POST /speakers/{id}/check", Right: loa.RightSpeakers, Handle: d.checkBox},
 		{Pattern: "POST /speakers/{id}/revoke", Right: loa.RightSpeakers, Handle: d.draftRevoke},
 		{Pattern: "POST /speakers/{id}/confirm", Right: loa.RightSpeakers, Handle: d.confirmBox},
+
+		{Pattern: "GET /roster", Right: loa.RightRead, Handle: d.roster},
+		{Pattern: "POST /roster", Right: loa.RightPeople, Handle: d.propose},
+		{Pattern: "POST /roster/{id}/approve", Right: loa.RightRead, Handle: d.approveRoster}, // the signer knows who keeps its list
+		{Pattern: "POST /roster/{id}/hand", Right: loa.RightRead, Handle: d.handRoster},
+		{Pattern: "POST /roster/{id}/withdraw", Right: loa.RightPeople, Handle: d.withdrawRoster},
 
 		{Pattern: "GET /log", Right: loa.RightRead, Handle: d.log},
 		{Pattern: "GET /journal", Right: loa.RightRead, Handle: d.journal},
