@@ -93,6 +93,7 @@ func walkObject(dec *json.Decoder, t reflect.Type, where string, depth int) erro
 	if t != nil && t.Kind() != reflect.Struct {
 		return malformed(fmt.Errorf("%s: object not expected", where))
 	}
+	known := fields(t)
 	seen := map[string]bool{}
 	for dec.More() {
 		tok, err := dec.Token()
@@ -111,15 +112,9 @@ func walkObject(dec *json.Decoder, t reflect.Type, where string, depth int) erro
 			return loa.Errorf(loa.Invalid, "document.duplicate_key", strings.TrimPrefix(at, "."))
 		}
 		seen[key] = true
-		var ft reflect.Type
-		if t != nil {
-			f, known := field(t, key)
-			if !known {
-				return loa.Errorf(loa.Invalid, "document.unknown_key", strings.TrimPrefix(at, "."))
-			}
-			if f != reflect.TypeFor[json.RawMessage]() {
-				ft = f
-			}
+		ft, ok := known[key]
+		if t != nil && !ok {
+			return loa.Errorf(loa.Invalid, "document.unknown_key", strings.TrimPrefix(at, "."))
 		}
 		if err := walk(dec, ft, at, depth+1); err != nil {
 			return err
@@ -151,18 +146,25 @@ func walkArray(dec *json.Decoder, t reflect.Type, where string, depth int) error
 	return nil
 }
 
-func field(t reflect.Type, key string) (reflect.Type, bool) {
+// fields are a struct's JSON keys, letter by letter, and what each holds: nil
+// for "ignorable". There are none when t is nil.
+func fields(t reflect.Type) map[string]reflect.Type {
+	if t == nil {
+		return nil
+	}
+	known := make(map[string]reflect.Type, t.NumField())
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == key {
-			ft := f.Type
-			if ft.Kind() == reflect.Pointer {
-				ft = ft.Elem()
-			}
-			return ft, true
+		switch {
+		case f.Type == reflect.TypeFor[json.RawMessage]():
+			known[name] = nil
+		case f.Type.Kind() == reflect.Pointer:
+			known[name] = f.Type.Elem()
+		default:
+			known[name] = f.Type
 		}
 	}
-	return nil, false
+	return known
 }
 
 func isBytes(t reflect.Type) bool {

@@ -221,14 +221,13 @@ func Outranks(a, b Warrant) bool {
 	return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.ID, b.ID)) > 0
 }
 
-// Device topics. A commune's devices hear its beacon and its now warrants; a
-// device says its beats on its own topic and nowhere else.
+// BeaconTopic is where a commune's devices hear its beacon.
 func BeaconTopic(commune loa.Path) string { return "loa/0/beacon/" + string(commune) }
 
 // NowTopic is where now warrants of a path are published, once per path.
 func NowTopic(path loa.Path) string { return "loa/0/now/" + string(path) }
 
-// BeatTopic is where one device speaks.
+// BeatTopic is where one device says its beats; it may speak nowhere else.
 func BeatTopic(device string) string { return "loa/0/beat/" + device }
 
 // Subscriptions lists the topics a device with this placement listens to.

@@ -169,7 +169,7 @@ func golden(t *testing.T, file string, decide func(in []byte) (string, error)) {
 		t.Fatal(err)
 	}
 	names := map[string]bool{}
-	for _, c := range strings.Split(strings.TrimSpace(string(b)), "\n==========\n") {
+	for c := range strings.SplitSeq(strings.TrimSpace(string(b)), "\n==========\n") {
 		head, rest, ok1 := strings.Cut(c, "\n")
 		in, want, ok2 := strings.Cut(rest, "\n----------\n")
 		name, ok3 := strings.CutPrefix(head, "# ")

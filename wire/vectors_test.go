@@ -110,7 +110,7 @@ func TestVectors(t *testing.T) {
 			want = append(want, '\n')
 			name := filepath.Join("testdata", "vectors", file.Kind+".json")
 			if *update {
-				if err := os.WriteFile(name, want, 0o644); err != nil { //nolint:gosec // to be read by anyone
+				if err := os.WriteFile(name, want, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
