@@ -1,5 +1,7 @@
 package loa
 
+import "slices"
+
 // Right is one thing a post may do, over a place and everything below it.
 type Right string
 
@@ -39,10 +41,8 @@ func (a Actor) May(r Right, p Path) bool {
 		if !g.Path.Covers(p) {
 			continue
 		}
-		for _, have := range g.Rights {
-			if have == r {
-				return true
-			}
+		if slices.Contains(g.Rights, r) {
+			return true
 		}
 	}
 	return false

@@ -3,6 +3,7 @@ package loa
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code says what kind of failure an Error is; package web turns it into an
@@ -62,8 +63,7 @@ func (e *Error) Because(err error) *Error {
 
 // CodeOf is the code of err, Internal for errors that carry none.
 func CodeOf(err error) Code {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return Internal
@@ -71,9 +71,18 @@ func CodeOf(err error) Code {
 
 // KeyOf is the sentence key of err, "internal" for errors that carry none.
 func KeyOf(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Key
 	}
 	return "internal"
+}
+
+// Clip is s as an argument of an error: at most 40 characters, so that the
+// sentence stays short when what was typed is not, and valid UTF-8.
+func Clip(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return s
 }

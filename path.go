@@ -16,7 +16,7 @@ const maxPath = 128
 func ParsePath(s string) (Path, error) {
 	bad := Errorf(Invalid, "path.malformed", s)
 	if s == "" || len(s) > maxPath {
-		return "", Errorf(Invalid, "path.malformed", clip(s))
+		return "", Errorf(Invalid, "path.malformed", Clip(s))
 	}
 	segments := strings.Split(s, "/")
 	if len(segments) > 8 || len(segments[0]) != 2 {
@@ -34,13 +34,6 @@ func ParsePath(s string) (Path, error) {
 		}
 	}
 	return Path(s), nil
-}
-
-func clip(s string) string {
-	if len(s) > 40 {
-		return strings.ToValidUTF8(s[:40], "") + "…"
-	}
-	return s
 }
 
 // Covers reports whether q is p or lies below it, comparing whole segments.

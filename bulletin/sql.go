@@ -19,7 +19,7 @@ func scan(scan func(...any) error) (b Bulletin, err error) {
 	err = scan(&b.ID, &b.Path, &b.Author, &b.AuthorName, &b.State, &b.Class, &b.Title, &b.Text, &b.Spoken, &scope, &b.Accent,
 		&b.From, &b.Until, &b.PlaysDay, &b.Plays, &b.Repeat, &b.Media, &b.MediaBytes, &b.MediaMS, &b.Loudness, &b.Payload,
 		&b.Warrant, &b.StopBytes, &b.Note, &b.MadeAt, &b.ChangedAt)
-	for _, p := range strings.Fields(scope) {
+	for p := range strings.FieldsSeq(scope) {
 		b.Scope = append(b.Scope, loa.Path(p))
 	}
 	return b, err

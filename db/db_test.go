@@ -490,7 +490,7 @@ func cuttable(t *testing.T, address string) (through string, cut func()) {
 	}
 	const socket = "/.s.PGSQL.5432"
 	server := u.Query().Get("host") + socket
-	dir, err := os.MkdirTemp("", "loa-cut-") // t.TempDir is too long for the name of a socket
+	dir, err := os.MkdirTemp("", "loa-cut-") //nolint:usetesting // t.TempDir is too long for the name of a socket
 	must(t, err)
 	u.RawQuery = "host=" + url.QueryEscape(dir)
 	l, err := net.Listen("unix", dir+socket)

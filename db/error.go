@@ -20,8 +20,7 @@ import (
 // PostgreSQL the transaction is then broken: return from Write before trying
 // anything else.
 func IsUnique(err error) bool {
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 	}
 	return sqlState(err) == "23505"
@@ -36,8 +35,7 @@ func isConflict(err error) bool {
 
 // sqlState is PostgreSQL's five letters for err, "" when it is none of its errors.
 func sqlState(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
 	return ""
@@ -62,8 +60,7 @@ func explain(err error) error {
 
 // isStorage: the database's answer, or that of the file system under it.
 func isStorage(err error) bool {
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch lite.Code() & 0xff { // the low byte is the kind, the rest the detail
 		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
 			sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
@@ -85,8 +82,7 @@ func isStorage(err error) bool {
 
 // isAway: no connection, a connection lost, or a wait that found no end.
 func isAway(err error) bool {
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		code := lite.Code() & 0xff
 		return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
 	}

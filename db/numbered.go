@@ -33,7 +33,8 @@ func numbered(q string) string {
 // starts with none. A doubled quote inside a quotation reads as two quotations
 // side by side, which comes to the same.
 func quoted(q string) int {
-	closing, skip := "", 1
+	var closing string
+	skip := 1
 	switch {
 	case q[0] == '\'' || q[0] == '"':
 		closing = q[:1]

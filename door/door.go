@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -86,7 +87,7 @@ func Open(ctx context.Context, c Config) (*Door, error) {
 		config: c, nonces: newNonces(noncesPerDevice, 4*c.MaxDevices),
 		here: map[string][]uint64{}, whose: map[uint64]string{}, refused: map[string]int64{},
 	}
-	if err := d.open(); err != nil {
+	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open door: %w", err), d.Close())
 	}
 	d.mu.Lock()
@@ -99,9 +100,9 @@ func Open(ctx context.Context, c Config) (*Door, error) {
 	return d, nil
 }
 
-func (d *Door) open() error {
+func (d *Door) open(ctx context.Context) error {
 	var err error
-	d.server, err = natsd.MQTT(natsd.Options{
+	d.server, err = natsd.MQTT(ctx, natsd.Options{
 		Addr: d.config.Addr, TLS: d.config.TLS, Dir: d.config.Dir, Log: d.config.Log, SignIn: d.signIn,
 		// Room for those who are signing in, and for our own two.
 		MaxConnections: d.config.MaxDevices + d.config.MaxDevices/8 + 64,
@@ -183,9 +184,7 @@ func (d *Door) Counters() Counters {
 		QoSSubscriptions: n.QoSSubscriptions, QoSPublishes: n.QoS2Publishes + d.qosBeats.Load(),
 		Retained: n.Retained, BadBeats: d.badBeats.Load(),
 	}
-	for key, times := range d.refused {
-		c.Refused[key] = times
-	}
+	maps.Copy(c.Refused, d.refused)
 	return c
 }
 

@@ -280,14 +280,14 @@ func TestDeskDay(t *testing.T) {
 	}
 
 	khoi.page("/", "Chờ anh/chị duyệt", "Điện lực thông báo")
-	page := khoi.page(at, "Duyệt bằng khóa mô phỏng", "disabled")
+	khoi.page(at, "Duyệt bằng khóa mô phỏng", "disabled")
 	if status, key := khoi.fault(at+"/approve", nil); status != http.StatusConflict || key != "approve.not_heard" {
 		t.Errorf("approving unheard: %d %s", status, key)
 	}
 	b.wrote("returning", func() { khoi.led(at+"/return", url.Values{"why": {"Sai ngày"}}, at) }, "bulletin.returned")
 	man.page("/", "Bản tin được trả lại", "Sai ngày")
 	b.wrote("asking again", func() { man.led(at+"/submit", nil, at) }, "bulletin.submitted")
-	page = khoi.page(at)
+	page := khoi.page(at)
 	payload := regexp.MustCompile(`data-payload="([0-9a-f]{64})"`).FindStringSubmatch(page)
 	if payload == nil {
 		t.Fatal("the page does not name the bytes it shows")

@@ -128,7 +128,7 @@ func Binary(t testing.TB) string {
 	built.Lock()
 	defer built.Unlock()
 	if built.dir == "" {
-		dir, err := os.MkdirTemp("", "loa-e2e-")
+		dir, err := os.MkdirTemp("", "loa-e2e-") //nolint:usetesting // it outlives this test: Main removes it
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +147,7 @@ func Start(t testing.TB, o Options) *Town {
 	if o.Servers == 0 {
 		o.Servers = 1
 	}
-	dir, err := os.MkdirTemp("", "loa-e2e-") // t.TempDir is too long for a Unix socket
+	dir, err := os.MkdirTemp("", "loa-e2e-") //nolint:usetesting // t.TempDir is too long for a Unix socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +355,7 @@ func (a *Agent) Start() {
 // Stop ends the agent and waits for it.
 func (a *Agent) Stop() {
 	a.cancel()
-	<-a.done
+	<-a.done //nolint:errcheck // killed or ended: the tests ask the server what it did
 	a.done <- nil
 }
 

@@ -6,11 +6,10 @@ import (
 	"time"
 
 	"loa/bulletin"
+	"loa/db"
 	"loa/e2e"
 	"loa/journal"
 	"loa/wire"
-
-	"loa/db"
 )
 
 func TestMain(m *testing.M) { os.Exit(e2e.Main(m)) }

@@ -209,7 +209,9 @@ func (a *agent) rest(ctx context.Context, d time.Duration) bool {
 }
 
 // upTo is a random part of d.
-func upTo(d time.Duration) time.Duration { return time.Duration(rand.Int64N(int64(d) + 1)) }
+func upTo(d time.Duration) time.Duration {
+	return time.Duration(rand.Int64N(int64(d) + 1)) //nolint:gosec // it spreads load; nothing is gained by guessing it
+}
 
 // backOff is full jitter: a random part of a span that doubles from one second,
 // so that speakers which lost the node together do not return together.

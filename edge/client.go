@@ -47,7 +47,7 @@ func (c client) do(ctx context.Context, method, path string, body []byte, token 
 	if resp.StatusCode < 300 {
 		return resp, nil
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read as far as it matters
+	defer resp.Body.Close()
 	var answer struct {
 		Error struct {
 			Code    loa.Code `json:"code"`
@@ -72,7 +72,7 @@ func (c client) get(ctx context.Context, path, token string) ([]byte, error) {
 }
 
 func all(resp *http.Response) ([]byte, error) {
-	defer resp.Body.Close() //nolint:errcheck // a read that failed says so itself
+	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return nil, loa.Errorf(loa.Unavailable, "node.unreachable").Because(err)

@@ -95,15 +95,15 @@ func (a *agent) loadPin(ctx context.Context) error {
 	if !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("read root: %w", err)
 	}
-	code, print, ok := strings.Cut(strings.TrimSpace(a.cfg.Code), ".")
+	code, prefix, ok := strings.Cut(strings.TrimSpace(a.cfg.Code), ".")
 	code = strings.ToUpper(code) // as the node reads it
-	if !ok || code == "" || len(print) != 16 {
+	if !ok || code == "" || len(prefix) != 16 {
 		return loa.Errorf(loa.Invalid, "enrol.code_malformed")
 	}
 	for fails := 1; ; fails++ {
 		p, err := a.introduce(ctx, code)
 		if err == nil {
-			if !strings.HasPrefix(p.Root.Fingerprint(), print) {
+			if !strings.HasPrefix(p.Root.Fingerprint(), prefix) {
 				return loa.Errorf(loa.Forbidden, "enrol.foreign_root")
 			}
 			if b, err = json.Marshal(p); err != nil {

@@ -121,7 +121,7 @@ func (a *agent) download(ctx context.Context, m wire.Media) error {
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // a read that failed says so itself
+	defer body.Close()
 	return a.keep.putMedia(m, body)
 }
 
@@ -154,7 +154,7 @@ func (a *agent) downloadToMemory(ctx context.Context, m wire.Media) error {
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // a read that failed says so itself
+	defer body.Close()
 	b, err := io.ReadAll(io.LimitReader(body, m.Bytes+1))
 	if err != nil {
 		return loa.Errorf(loa.Unavailable, "node.unreachable").Because(err)

@@ -481,5 +481,5 @@ func (k *keep) free() int64 {
 	if unix.Statfs(k.dir, &fs) != nil {
 		return 0
 	}
-	return int64(fs.Bavail) * int64(fs.Bsize)
+	return int64(fs.Bavail) * int64(fs.Bsize) //nolint:unconvert // Bsize is an int32 on 32-bit ARM
 }

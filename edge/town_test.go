@@ -147,9 +147,9 @@ func (n *town) enrol(w http.ResponseWriter, r *http.Request) {
 	n.answer(w, map[string]any{"device": n.device, "root": n.root, "check": CheckDigits(n.pub)})
 }
 
-func (n *town) place(version int64, at loa.Path, cap int) {
+func (n *town) place(version int64, at loa.Path, most int) {
 	n.placement = n.seal(wire.PlacementType, wire.Placement{Kind: "placement", Device: n.device, Pole: loa.NewID(time.Now()),
-		Code: "P1", Name: "pole", Key: seal.EncodePublic(n.pub), Version: version, Paths: []loa.Path{at}, Cap: cap}, n.authority)
+		Code: "P1", Name: "pole", Key: seal.EncodePublic(n.pub), Version: version, Paths: []loa.Path{at}, Cap: most}, n.authority)
 }
 
 func (n *town) placed(w http.ResponseWriter, r *http.Request) {

@@ -134,7 +134,7 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 		Trust: n.trusted, Revoked: n.revoked, OnBeat: n.beat, Log: o.Log}); err != nil {
 		return n, err
 	}
-	if n.listener, err = net.Listen("tcp", c.HTTP); err != nil {
+	if n.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.HTTP); err != nil {
 		return n, fmt.Errorf("listen for pages: %w", err)
 	}
 	if certs != nil {

@@ -148,7 +148,7 @@ type child struct {
 }
 
 func startSigner(self string, c Config, socket string, clock loa.Clock) (*child, error) {
-	cmd := exec.Command(self, "sign") // #nosec G204 -- our own executable
+	cmd := exec.Command(self, "sign") //nolint:noctx // our own executable; stop closes its pipe, so that it finishes what it does
 	cmd.Env = append(os.Environ(), "LOA_SIGNER_DIR="+c.SignerDir, "LOA_SIGNER="+socket, "LOA_ORIGIN="+c.Origin,
 		"LOA_SIGNER_PASSPHRASE="+c.Passphrase, "LOA_SIGNER_CHILD=1")
 	cmd.Stderr = os.Stderr

@@ -69,10 +69,10 @@ func (o Office) At(t time.Time) bool {
 // check is everything about an office that can be said without the register.
 func (o Office) check() error {
 	if !slices.Contains(Kinds(), o.Kind) {
-		return loa.Errorf(loa.Invalid, "office.kind_unknown", clip(string(o.Kind)))
+		return loa.Errorf(loa.Invalid, "office.kind_unknown", loa.Clip(string(o.Kind)))
 	}
 	if o.Name == "" || utf8.RuneCountInString(o.Name) > 200 || strings.ContainsFunc(o.Name, unprintable) {
-		return loa.Errorf(loa.Invalid, "office.name_bad", clip(o.Name))
+		return loa.Errorf(loa.Invalid, "office.name_bad", loa.Clip(o.Name))
 	}
 	if !o.To.IsZero() && !o.To.After(o.From) {
 		return loa.Errorf(loa.Invalid, "office.ends_before_start", o.Name)
@@ -189,7 +189,7 @@ func FindTx(tx *db.Tx, id string) (Office, error) {
 		return Office{}, fmt.Errorf("find office: %w", err)
 	}
 	if len(all) == 0 {
-		return Office{}, loa.Errorf(loa.NotFound, "office.unknown", clip(id))
+		return Office{}, loa.Errorf(loa.NotFound, "office.unknown", loa.Clip(id))
 	}
 	return all[0], nil
 }
@@ -281,13 +281,4 @@ func must(who loa.Actor, path loa.Path) error {
 		return nil
 	}
 	return who.Must(loa.RightPeople, path)
-}
-
-// clip keeps a sentence short when what was typed is not.
-func clip(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if r := []rune(s); len(r) > 40 {
-		return string(r[:40]) + "…"
-	}
-	return s
 }

@@ -47,7 +47,7 @@ func (r *Register) AddPerson(ctx context.Context, who loa.Actor, n NewPerson) (P
 		return Person{}, err
 	}
 	if !isLogin(fold) {
-		return Person{}, loa.Errorf(loa.Invalid, "people.login_bad", clip(n.Login))
+		return Person{}, loa.Errorf(loa.Invalid, "people.login_bad", loa.Clip(n.Login))
 	}
 	if err := checkPassword(fold, n.Password); err != nil {
 		return Person{}, err
@@ -73,7 +73,7 @@ func (r *Register) AddPerson(ctx context.Context, who loa.Actor, n NewPerson) (P
 	})
 	switch {
 	case db.IsUnique(err):
-		return Person{}, loa.Errorf(loa.Conflict, "people.login_taken", clip(n.Login)).Because(err)
+		return Person{}, loa.Errorf(loa.Conflict, "people.login_taken", loa.Clip(n.Login)).Because(err)
 	case err != nil:
 		return Person{}, fmt.Errorf("add person: %w", err)
 	}
@@ -239,16 +239,7 @@ func clean(s string) string { return strings.Join(strings.Fields(norm.NFC.String
 func checkName(s string) error {
 	hidden := func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 	if s == "" || utf8.RuneCountInString(s) > 100 || strings.ContainsFunc(s, hidden) {
-		return loa.Errorf(loa.Invalid, "people.name_bad", clip(s))
+		return loa.Errorf(loa.Invalid, "people.name_bad", loa.Clip(s))
 	}
 	return nil
-}
-
-// clip keeps a sentence short when what was typed is not.
-func clip(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if r := []rune(s); len(r) > 40 {
-		return string(r[:40]) + "…"
-	}
-	return s
 }

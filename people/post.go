@@ -287,11 +287,11 @@ func (p Post) places() []loa.Path {
 func tidy(grants []loa.Grant) ([]loa.Grant, error) {
 	for _, g := range grants {
 		if len(g.Rights) == 0 {
-			return nil, loa.Errorf(loa.Invalid, "people.grant_empty", clip(string(g.Path)))
+			return nil, loa.Errorf(loa.Invalid, "people.grant_empty", loa.Clip(string(g.Path)))
 		}
 		for _, right := range g.Rights {
 			if !slices.Contains(Rights(), right) {
-				return nil, loa.Errorf(loa.Invalid, "people.right_unknown", clip(string(right)))
+				return nil, loa.Errorf(loa.Invalid, "people.right_unknown", loa.Clip(string(right)))
 			}
 		}
 	}

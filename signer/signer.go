@@ -138,8 +138,7 @@ func (d *desk) handleSafely(req request) (rep reply, err error) {
 // refuse is an error as it travels: what a person may be told and no more.
 func refuse(err error) reply {
 	rep := reply{Code: loa.CodeOf(err), Key: loa.KeyOf(err)}
-	var e *loa.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*loa.Error](err); ok {
 		for _, a := range e.Args {
 			rep.Args = append(rep.Args, strings.ToValidUTF8(fmt.Sprint(a), "?"))
 		}
@@ -183,7 +182,7 @@ func listen(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	if err := os.Chmod(path, 0o660); err != nil {
+	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // the node may run as another user of the group
 		return nil, fmt.Errorf("listen: %w", errors.Join(err, listener.Close()))
 	}
 	return listener, nil

@@ -169,7 +169,7 @@ func open(t *testing.T) *town {
 // one has about a hundred bytes.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "loa")
+	dir, err := os.MkdirTemp("", "loa") //nolint:usetesting // the reason of this function
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func must(who loa.Actor, right loa.Right, path loa.Path) error {
 // taken turns a row that is already there into a sentence.
 func taken(err error, name string) error {
 	if db.IsUnique(err) {
-		return loa.Errorf(loa.Conflict, "unit.exists", clip(name)).Because(err)
+		return loa.Errorf(loa.Conflict, "unit.exists", loa.Clip(name)).Because(err)
 	}
 	return err
 }

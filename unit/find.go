@@ -31,7 +31,7 @@ func FindTx(tx *db.Tx, path loa.Path) (Unit, error) {
 	u, err := scanUnit(tx.Row("SELECT "+columns+" FROM unit WHERE path = ?", string(path)).Scan)
 	switch {
 	case errors.Is(err, db.ErrNone):
-		return Unit{}, loa.Errorf(loa.NotFound, "unit.unknown", clip(string(path)))
+		return Unit{}, loa.Errorf(loa.NotFound, "unit.unknown", loa.Clip(string(path)))
 	case err != nil:
 		return Unit{}, fmt.Errorf("find unit: %w", err)
 	case u.At(tx.Now()):

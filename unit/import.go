@@ -171,13 +171,13 @@ func readRow(field func(name string) string) (row, error) {
 	switch u.Level {
 	case Country, Province, Commune, Hamlet, Former:
 	default:
-		return row{}, loa.Errorf(loa.Invalid, "unit.level_unknown", clip(string(u.Level)))
+		return row{}, loa.Errorf(loa.Invalid, "unit.level_unknown", loa.Clip(string(u.Level)))
 	}
 	switch {
 	case u.Path != "" && u.Parent == "":
 		u.Parent = u.Path.Parent()
 	case u.Path == "" && (u.Parent == "" || u.Level != Hamlet && u.Level != Former || field("valid_to") != ""):
-		return row{}, loa.Errorf(loa.Invalid, "unit.path_missing", clip(u.Name))
+		return row{}, loa.Errorf(loa.Invalid, "unit.path_missing", loa.Clip(u.Name))
 	}
 	var err error
 	if u.From, err = readDay(field("valid_from")); err != nil {
@@ -197,7 +197,7 @@ func readDay(s string) (time.Time, error) {
 	}
 	t, err := time.ParseInLocation(time.DateOnly, s, loa.Zone())
 	if err != nil || t.Year() < 1900 || t.Year() > 2200 {
-		return time.Time{}, loa.Errorf(loa.Invalid, "unit.date_bad", clip(s))
+		return time.Time{}, loa.Errorf(loa.Invalid, "unit.date_bad", loa.Clip(s))
 	}
 	return t.UTC(), nil
 }
@@ -214,14 +214,14 @@ func readPredecessors(s string) ([]Predecessor, error) {
 		p := Predecessor{Code: strings.TrimSpace(code), Kind: Kind(strings.TrimSpace(kind)), Name: cleanName("", name)}
 		known := p.Kind == Whole || p.Kind == Part || p.Kind == Listed || p.Kind == Alias
 		if !known || !isCode(p.Code) || p.Code == "" && p.Name == "" || p.Name != "" && !isName(p.Name) {
-			return nil, loa.Errorf(loa.Invalid, "unit.predecessor_bad", clip(one))
+			return nil, loa.Errorf(loa.Invalid, "unit.predecessor_bad", loa.Clip(one))
 		}
 		all = append(all, p)
 	}
 	sortPredecessors(all)
 	for i := 1; i < len(all); i++ {
 		if all[i-1].Code == all[i].Code && all[i-1].Name == all[i].Name {
-			return nil, loa.Errorf(loa.Invalid, "unit.predecessor_twice", clip(all[i].Code+" "+all[i].Name))
+			return nil, loa.Errorf(loa.Invalid, "unit.predecessor_twice", loa.Clip(all[i].Code+" "+all[i].Name))
 		}
 	}
 	return all, nil

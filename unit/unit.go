@@ -194,10 +194,10 @@ func (u Unit) check() error {
 	}
 	official := u.Level == Province || u.Level == Commune
 	if official && u.Code != segments[len(segments)-1] || !isCode(u.Code) {
-		return loa.Errorf(loa.Invalid, "unit.code_differs", clip(u.Code), string(u.Path))
+		return loa.Errorf(loa.Invalid, "unit.code_differs", loa.Clip(u.Code), string(u.Path))
 	}
 	if !isName(u.Name) {
-		return loa.Errorf(loa.Invalid, "unit.name_bad", clip(u.Name))
+		return loa.Errorf(loa.Invalid, "unit.name_bad", loa.Clip(u.Name))
 	}
 	if !u.To.IsZero() && !u.To.After(u.From) {
 		return loa.Errorf(loa.Invalid, "unit.ends_before_start", u.FullName())
@@ -262,15 +262,6 @@ func cleanName(t Type, s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if form := FormOf(t); form != "" && len(s) > len(form) && strings.EqualFold(s[:len(form)], form) && s[len(form)] == ' ' {
 		s = s[len(form)+1:]
-	}
-	return s
-}
-
-// clip keeps a sentence short when what was typed is not.
-func clip(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if r := []rune(s); len(r) > 40 {
-		return string(r[:40]) + "…"
 	}
 	return s
 }

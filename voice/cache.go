@@ -63,7 +63,7 @@ func (c Cache) path(text string, v Voice) string {
 // keep writes b under path so that a crash leaves either nothing or all of it.
 func keep(path string, b []byte) error {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(dir, ".new-*")

@@ -202,7 +202,8 @@ func (r *reader) dayNamed() bool {
 // of numbers go on.
 func (r *reader) endsDate(n int) bool {
 	s := r.aheadFrom(n)
-	return r.ends(n) && !continuesNumber(s) && !(len(s) > 1 && s[0] == '/' && isDigit(rune(s[1])))
+	slash := len(s) > 1 && s[0] == '/' && isDigit(rune(s[1]))
+	return r.ends(n) && !continuesNumber(s) && !slash
 }
 
 // validDay reports whether the day exists in some year.

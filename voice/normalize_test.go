@@ -152,7 +152,7 @@ func FuzzSpeak(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		for _, line := range strings.Split(string(b), "\n") {
+		for line := range strings.SplitSeq(string(b), "\n") {
 			f.Add(line, false)
 		}
 	}

@@ -43,7 +43,7 @@ func (r *reader) ending() (int, string) {
 		return 0, ""
 	}
 	var words []string
-	for _, part := range strings.Split(m[1:], ".") {
+	for part := range strings.SplitSeq(m[1:], ".") {
 		words = append(words, "chấm", r.piece(part, true))
 	}
 	return len(m), strings.Join(words, " ")

@@ -47,7 +47,7 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if to, ok := detour(r, err); ok {
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // detour names our own pages; next is escaped
 		return
 	}
 	if wantsJSON(r) {

@@ -136,8 +136,8 @@ func (s *Site) watch(next http.Handler) http.Handler {
 		}
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
-					panic(p) // net/http's own way to break off an answer
+				if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so too
+					panic(p) //nolint:forbidigo // net/http's own way to break off an answer
 				}
 				s.Fail(out, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 			}

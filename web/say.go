@@ -111,5 +111,5 @@ func (v View) App(address string) template.URL {
 	if !strings.HasPrefix(address, "otpauth://totp/") {
 		return ""
 	}
-	return template.URL(address)
+	return template.URL(address) //nolint:gosec // its scheme was looked at above
 }

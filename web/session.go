@@ -21,6 +21,7 @@ func (s *Site) cookieName() string {
 // SetSession puts a session's token into the browser until a moment that the
 // server decides anew at every request; "" takes it out.
 func (s *Site) SetSession(w http.ResponseWriter, token string) {
+	//nolint:gosec // Secure is off only where the site itself is plain HTTP
 	c := &http.Cookie{Name: s.cookieName(), Value: token, Path: "/", HttpOnly: true, Secure: s.TLS,
 		SameSite: http.SameSiteLaxMode, MaxAge: int((24 * time.Hour).Seconds())}
 	if token == "" {
@@ -116,8 +117,9 @@ func (s *Site) language(w http.ResponseWriter, r *http.Request) error {
 	if !s.Catalog.Has(choice) {
 		return loa.Errorf(loa.Invalid, "page.language")
 	}
+	//nolint:gosec // Secure is off only where the site itself is plain HTTP
 	http.SetCookie(w, &http.Cookie{Name: "language", Value: choice, Path: "/", Secure: s.TLS, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, MaxAge: int((365 * 24 * time.Hour).Seconds())})
-	http.Redirect(w, r, Local(r.PostFormValue("next")), http.StatusSeeOther)
+	http.Redirect(w, r, Local(r.PostFormValue("next")), http.StatusSeeOther) //nolint:gosec // Local keeps it on this site
 	return nil
 }

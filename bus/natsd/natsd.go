@@ -17,6 +17,7 @@
 package natsd
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -69,8 +70,9 @@ type Server struct {
 	signIn func(SignIn) (Rights, error)
 }
 
-// MQTT starts the server for devices and returns when they can connect.
-func MQTT(o Options) (*Server, error) {
+// MQTT starts the server for devices and returns when they can connect; ctx
+// bounds the start alone, Close ends the server.
+func MQTT(ctx context.Context, o Options) (*Server, error) {
 	host, port, err := split(o.Addr)
 	if err != nil {
 		return nil, err
@@ -108,7 +110,7 @@ func MQTT(o Options) (*Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.addr = net.JoinHostPort(host, strconv.Itoa(opts.MQTT.Port))
-	if err := s.keepNothing(); err != nil {
+	if err := s.keepNothing(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	close(s.ready)

@@ -47,7 +47,7 @@ func start(t *testing.T, change func(*natsd.Options)) *natsd.Server {
 	if change != nil {
 		change(&o)
 	}
-	s, err := natsd.MQTT(o)
+	s, err := natsd.MQTT(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -604,7 +604,7 @@ func TestAddressTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = natsd.MQTT(natsd.Options{Addr: l.Addr().String(), Log: slog.New(slog.DiscardHandler)})
+	_, err = natsd.MQTT(t.Context(), natsd.Options{Addr: l.Addr().String(), Log: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("MQTT on a taken address: %v", err)
 	}

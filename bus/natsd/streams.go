@@ -27,7 +27,7 @@ const maxMemory = 64 << 20
 // made and SUBACK says 0x80. A QoS 1 publish is acknowledged, delivered like any
 // other and, without a consumer, not stored. A QoS 2 publish closes the
 // connection (reject_qos2_publish).
-func (s *Server) keepNothing() error {
+func (s *Server) keepNothing(ctx context.Context) error {
 	acc, err := s.server.LookupAccount(devices)
 	if err != nil {
 		return fmt.Errorf("find account: %w", err)
@@ -48,7 +48,7 @@ func (s *Server) keepNothing() error {
 	} {
 		c.Storage, c.Replicas = server.MemoryStorage, 1
 		for tries := 1; ; tries++ {
-			err := s.makeStream(c)
+			err := s.makeStream(ctx, c)
 			if err == nil {
 				break
 			}
@@ -68,7 +68,7 @@ const answerWithin = time.Second
 // makeStream asks the server for one stream. JetStream is spoken to over NATS
 // only; for these few requests at the start the protocol is written out
 // (docs.nats.io, client protocol), because NATS clients are kept to package bus.
-func (s *Server) makeStream(c server.StreamConfig) (err error) {
+func (s *Server) makeStream(ctx context.Context, c server.StreamConfig) (err error) {
 	body, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
@@ -82,7 +82,7 @@ func (s *Server) makeStream(c server.StreamConfig) (err error) {
 			err = e
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // so that a read ends; it is closed for good below
 	in := bufio.NewReader(conn)

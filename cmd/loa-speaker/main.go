@@ -49,20 +49,20 @@ func run(args []string, env func(string) string, out, errs io.Writer) int {
 	if len(args) > 0 {
 		switch args[0] {
 		case "--help", "-h":
-			fmt.Fprint(out, help) //nolint:errcheck // nobody is left to tell
+			fmt.Fprint(out, help)
 			return 0
 		case "--version":
-			fmt.Fprintln(out, version) //nolint:errcheck // nobody is left to tell
+			fmt.Fprintln(out, version)
 			return 0
 		}
-		fmt.Fprint(errs, help) //nolint:errcheck // nobody is left to tell
+		fmt.Fprint(errs, help)
 		return 2
 	}
 	debug.SetMemoryLimit(memory)
 	debug.SetGCPercent(50)
 	c, err := config(env, errs)
 	if err != nil {
-		fmt.Fprintln(errs, "loa-speaker:", err) //nolint:errcheck // nobody is left to tell
+		fmt.Fprintln(errs, "loa-speaker:", err)
 		return 2
 	}
 	c.Version = version

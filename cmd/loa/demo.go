@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -76,7 +77,7 @@ func (t *town) start(ctx context.Context, once bool) (wait func() error, err err
 			c.HTTP = s
 		}
 	}
-	listener, err := free(c.HTTP)
+	listener, err := free(ctx, c.HTTP)
 	if err != nil {
 		return wait, err
 	}
@@ -100,8 +101,12 @@ func (t *town) start(ctx context.Context, once bool) (wait func() error, err err
 	if err := t.peopleFor(ctx, c); err != nil {
 		return wait, err
 	}
+	page, err := demoPage()
+	if err != nil {
+		return wait, err
+	}
 	t.node, err = node.Open(ctx, c, node.Options{Clock: loa.WallClock{}, Log: t.app.log, Self: t.app.self,
-		SoftApprove: t.softApprove, More: t.pages})
+		SoftApprove: t.softApprove, More: func(mux *http.ServeMux) { t.pages(mux, page) }})
 	if err != nil {
 		return wait, err
 	}
@@ -247,7 +252,7 @@ func (t *town) welcome(ctx context.Context) error {
 	if err := t.awaitReady(ctx); err != nil {
 		return err
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(t.app.out, format, args...) } //nolint:errcheck // nobody is left to tell
+	say := func(format string, args ...any) { fmt.Fprintf(t.app.out, format, args...) }
 	say("\nLoa · DỮ LIỆU MÔ PHỎNG, địa danh giả định\n\n")
 	say("  Trang làm việc        %s/\n", t.origin())
 	say("  Đứng dưới cụm loa     %s/demo\n", t.origin())

@@ -52,7 +52,7 @@ func (h *horn) Write(pcm []int16) error {
 	loud := false
 	for _, s := range pcm {
 		loud = loud || s != 0
-		raw = binary.LittleEndian.AppendUint16(raw, uint16(s)) // #nosec G115 -- the bits of a sample
+		raw = binary.LittleEndian.AppendUint16(raw, uint16(s)) // the bits of a sample
 	}
 	return errors.Join(h.hear(raw, loud), h.Silent.Write(pcm))
 }
@@ -128,7 +128,7 @@ func wavHeader(n int) []byte {
 	size := uint32(0xFFFFFFFF)
 	riff := size
 	if n >= 0 {
-		size, riff = uint32(n), uint32(n+36) // #nosec G115 -- at most clipMax
+		size, riff = uint32(n), uint32(n+36) // at most clipMax
 	}
 	b := append([]byte("RIFF"), binary.LittleEndian.AppendUint32(nil, riff)...)
 	b = append(b, "WAVEfmt "...)

@@ -71,15 +71,15 @@ func (t *town) once(ctx context.Context) error {
 // the warrant's seal and the sound's hash before it played.
 func (t *town) table(boxes []speaker.Box, sent []bulletin.Bulletin, log []bulletin.Playback) error {
 	w := tabwriter.NewWriter(t.app.out, 2, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "cụm loa\tbản tin\tdự kiến\tbắt đầu\tlệch (ms)\tgiây\tkết quả\txác nhận") //nolint:errcheck // Flush tells
-	fmt.Fprintln(w, "speaker\tbulletin\tplanned\tstarted\tskew\tseconds\tresult\treceipt")    //nolint:errcheck // Flush tells
+	fmt.Fprintln(w, "cụm loa\tbản tin\tdự kiến\tbắt đầu\tlệch (ms)\tgiây\tkết quả\txác nhận")
+	fmt.Fprintln(w, "speaker\tbulletin\tplanned\tstarted\tskew\tseconds\tresult\treceipt")
 	good := 0
 	var skews []float64
 	for _, b := range boxes {
 		name := b.Pole.Code + " " + b.Pole.Name
 		i := slices.IndexFunc(log, func(p bulletin.Playback) bool { return p.Box == b.ID })
 		if i < 0 {
-			fmt.Fprintf(w, "%s\t\t\t\t\t\tkhông phát / silent\tkhông có / none\n", name) //nolint:errcheck // Flush tells
+			fmt.Fprintf(w, "%s\t\t\t\t\t\tkhông phát / silent\tkhông có / none\n", name)
 			continue
 		}
 		p := log[i]
@@ -92,7 +92,7 @@ func (t *town) table(boxes []speaker.Box, sent []bulletin.Bulletin, log []bullet
 		}
 		skew := float64(p.SkewUS) / 1000
 		skews = append(skews, max(skew, -skew))
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%+.2f\t%.2f\t%s\t%s\n", name, p.Title, clock(p.Planned), clock(p.Started), //nolint:errcheck // Flush tells
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%+.2f\t%.2f\t%s\t%s\n", name, p.Title, clock(p.Planned), clock(p.Started),
 			skew, float64(p.MS)/1000, p.Result, verified)
 	}
 	if err := w.Flush(); err != nil {
@@ -100,7 +100,7 @@ func (t *town) table(boxes []speaker.Box, sent []bulletin.Bulletin, log []bullet
 	}
 	slices.Sort(skews)
 	if len(skews) > 0 {
-		fmt.Fprintf(t.app.out, "\n%d/%d cụm loa đã phát và xác nhận; %d bản tin; lệch lớn nhất %.2f ms\n", //nolint:errcheck // nobody is left to tell
+		fmt.Fprintf(t.app.out, "\n%d/%d cụm loa đã phát và xác nhận; %d bản tin; lệch lớn nhất %.2f ms\n",
 			good, len(boxes), len(sent), skews[len(skews)-1])
 	}
 	if good != len(boxes) || len(log) != len(boxes) {

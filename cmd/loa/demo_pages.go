@@ -2,6 +2,7 @@ package main
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"path/filepath"
@@ -17,12 +18,20 @@ var demoHTML string
 //go:embed stage/demo.js
 var demoJS []byte
 
-// pages adds what only a demonstration has: a place under each speaker.
-func (t *town) pages(mux *http.ServeMux) {
-	page := template.Must(template.New("demo").Funcs(template.FuncMap{
+// demoPage is the template of a place under a speaker, and of the list of them.
+func demoPage() (*template.Template, error) {
+	page, err := template.New("demo").Funcs(template.FuncMap{
 		"clock": func(at time.Time) string { return at.In(loa.Zone()).Format("15:04:05 02/01") },
 		"base":  filepath.Base,
-	}).Parse(demoHTML))
+	}).Parse(demoHTML)
+	if err != nil {
+		return nil, fmt.Errorf("read demo page: %w", err)
+	}
+	return page, nil
+}
+
+// pages adds what only a demonstration has: a place under each speaker.
+func (t *town) pages(mux *http.ServeMux, page *template.Template) {
 	show := func(w http.ResponseWriter, r *http.Request, h *horn) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")

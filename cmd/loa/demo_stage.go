@@ -311,13 +311,13 @@ func (t *town) await(ctx context.Context, notices []notice) error {
 
 // free picks the address to listen on: the one named, or the next free port
 // when somebody has it already.
-func free(address string) (string, error) {
+func free(ctx context.Context, address string) (string, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return "", fmt.Errorf("read address: %w", err)
 	}
 	for _, a := range slices.Compact([]string{address, host + ":0"}) {
-		l, err := net.Listen("tcp", a)
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a)
 		if err != nil {
 			continue
 		}

@@ -39,9 +39,9 @@ func doctor(ctx context.Context, a *app) error {
 		if !ok {
 			mark, bad = "BAD ", bad+1
 		}
-		fmt.Fprintln(a.out, mark, what) //nolint:errcheck // nobody is left to tell
+		fmt.Fprintln(a.out, mark, what)
 	}
-	fmt.Fprintln(a.out) //nolint:errcheck // nobody is left to tell
+	fmt.Fprintln(a.out)
 	checkDatabase(ctx, c, say)
 	checkSounds(ctx, c, say)
 	checkKeys(ctx, c, say)

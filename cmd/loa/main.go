@@ -65,13 +65,13 @@ func run() int {
 	defer stop()
 	self, err := os.Executable()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "loa:", err) //nolint:errcheck // nobody is left to tell
+		fmt.Fprintln(os.Stderr, "loa:", err)
 		return 1
 	}
 	var level slog.Level
 	if s := os.Getenv("LOA_LOG"); s != "" {
 		if err := level.UnmarshalText([]byte(s)); err != nil {
-			fmt.Fprintln(os.Stderr, "loa: LOA_LOG:", err) //nolint:errcheck // nobody is left to tell
+			fmt.Fprintln(os.Stderr, "loa: LOA_LOG:", err)
 			return 2
 		}
 	}
@@ -91,10 +91,10 @@ func run() int {
 			return 0
 		}
 		if errors.Is(err, errUsage) {
-			fmt.Fprintf(os.Stderr, "loa %s %s\n    %s\n", c.name, c.args, c.help) //nolint:errcheck // nobody is left to tell
+			fmt.Fprintf(os.Stderr, "loa %s %s\n    %s\n", c.name, c.args, c.help)
 			return 2
 		}
-		fmt.Fprintln(os.Stderr, "loa:", sentence(err)) //nolint:errcheck // nobody is left to tell
+		fmt.Fprintln(os.Stderr, "loa:", sentence(err))
 		return 1
 	}
 	usage(os.Stderr)
@@ -105,11 +105,11 @@ func run() int {
 var errUsage = errors.New("usage")
 
 func usage(w io.Writer) {
-	fmt.Fprint(w, "loa: the open grassroots information system\n\n") //nolint:errcheck // nobody is left to tell
+	fmt.Fprint(w, "loa: the open grassroots information system\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  loa %-8s %s\n               %s\n", c.name, c.args, c.help) //nolint:errcheck // nobody is left to tell
+		fmt.Fprintf(w, "  loa %-8s %s\n               %s\n", c.name, c.args, c.help)
 	}
-	fmt.Fprint(w, "\nEverything is configured by the environment; docs/config.md lists the variables.\n") //nolint:errcheck // nobody is left to tell
+	fmt.Fprint(w, "\nEverything is configured by the environment; docs/config.md lists the variables.\n")
 }
 
 // sentence is what a person at the terminal reads: the sentence of the error if

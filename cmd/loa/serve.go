@@ -56,7 +56,7 @@ func sign(ctx context.Context, a *app) error {
 	s := signer.Server{Dir: c.SignerDir, Socket: socket, Clock: loa.WallClock{}, Log: a.log,
 		RPID: u.Hostname(), Origins: []string{c.Origin}, Passphrase: []byte(c.Passphrase)}
 	s.Ready = func() {
-		fmt.Fprintln(a.out, "ready") //nolint:errcheck // the parent is gone: the pipe below says so too
+		fmt.Fprintln(a.out, "ready")
 	}
 	if a.getenv("LOA_SIGNER_CHILD") != "" {
 		go func() {

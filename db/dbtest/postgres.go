@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -202,11 +203,11 @@ func find() (string, error) {
 	if in, err := exec.LookPath("initdb"); err == nil {
 		all = append(all, filepath.Dir(in))
 	}
-	for i := len(all) - 1; i >= 0; i-- {
-		_, initdb := os.Stat(filepath.Join(all[i], "initdb"))
-		_, ctl := os.Stat(filepath.Join(all[i], "pg_ctl"))
+	for _, folder := range slices.Backward(all) {
+		_, initdb := os.Stat(filepath.Join(folder, "initdb"))
+		_, ctl := os.Stat(filepath.Join(folder, "pg_ctl"))
 		if initdb == nil && ctl == nil {
-			return all[i], nil
+			return folder, nil
 		}
 	}
 	return "", fmt.Errorf("PostgreSQL is not installed: run `apt-get install postgresql`, or let LOA_TEST_POSTGRES name a server")

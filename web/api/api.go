@@ -5,6 +5,7 @@
 package api
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,12 +14,11 @@ import (
 	"net/http"
 	"strings"
 
-	"crypto/ed25519"
-
 	"loa"
 	"loa/bulletin"
 	"loa/seal"
 	"loa/speaker"
+	"loa/web"
 	"loa/wire"
 )
 
@@ -68,26 +68,8 @@ func (d *Devices) Handler() http.Handler {
 	return mux
 }
 
-// status is the table from codes to HTTP.
-func status(c loa.Code) int {
-	switch c {
-	case loa.NotFound:
-		return http.StatusNotFound
-	case loa.Invalid:
-		return http.StatusUnprocessableEntity
-	case loa.Forbidden:
-		return http.StatusForbidden
-	case loa.Conflict:
-		return http.StatusConflict
-	case loa.Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
-}
-
 func (d *Devices) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var tooBig *http.MaxBytesError
-	if errors.As(err, &tooBig) {
+	if tooBig, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		err = loa.Errorf(loa.Invalid, "body.too_large", tooBig.Limit)
 	}
 	code := loa.CodeOf(err)
@@ -96,7 +78,7 @@ func (d *Devices) fail(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	d.Log.Log(r.Context(), level, "device call refused", slog.String("path", r.URL.Path), slog.String("error", err.Error()))
-	answer(w, status(code), map[string]any{"error": map[string]string{
+	answer(w, web.Status(code), map[string]any{"error": map[string]string{
 		"code": string(code), "key": loa.KeyOf(err), "message": d.Say(err)}})
 }
 
@@ -115,7 +97,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 func sealed(w http.ResponseWriter, b []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(b) // the device is gone: there is nobody to tell
+	_, _ = w.Write(b) //nolint:gosec // JSON, and sent as such; a device that is gone cannot be told
 }
 
 func read(r *http.Request, v any) error {
@@ -227,7 +209,7 @@ func (d *Devices) document(w http.ResponseWriter, r *http.Request) error {
 	}
 	forever(w)
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(b) // the device is gone: there is nobody to tell
+	_, _ = w.Write(b) //nolint:gosec // JSON, and sent as such; a device that is gone cannot be told
 	return nil
 }
 
