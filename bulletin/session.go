@@ -97,6 +97,15 @@ func (f *Flow) SetFrame(ctx context.Context, who loa.Actor, fr Frame) error {
 	return nil
 }
 
+// Frames lists a commune's standing sessions.
+func (f *Flow) Frames(ctx context.Context, commune loa.Path) (all []Frame, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = framesOf(tx, commune)
+		return err
+	})
+	return all, err
+}
+
 // on is the frame's session of one day, false on a day without.
 func (fr Frame) on(day time.Time) (Session, bool) {
 	day = day.In(loa.Zone())

@@ -48,6 +48,7 @@ type Options struct {
 	Servers  int    // 1 if zero; more need Postgres and get a NATS server between them
 	Agents   int    // speakers, dealt out over the servers
 	Lead     string // LOA_LEAD, 2s if empty
+	Local    bool   // people reach the first server at http://localhost, where browsers allow passkeys without TLS
 }
 
 // Town is a running system.
@@ -64,6 +65,7 @@ type Town struct {
 	Config   node.Config
 
 	binary   string
+	http     string // where the first server listens
 	core     *natsd.Server
 	natsAddr string
 	lead     string
@@ -96,7 +98,7 @@ type Agent struct {
 // Commune is where the town's speakers stand.
 const Commune = loa.Path("vn/98/98011")
 
-// Origin is what people type; passkeys are bound to its host.
+// Origin is what people type, except in a Local town; passkeys are bound to its host.
 const Origin = "http://loa.example.vn"
 
 const stage = `path,code,parent,level,type,name,valid_from,valid_to,predecessors
@@ -158,7 +160,7 @@ func Start(t testing.TB, o Options) *Town {
 		}
 		_ = os.RemoveAll(dir) // a temporary folder: the system's to clean otherwise
 	})
-	w := &Town{T: t, Dir: dir, binary: Binary(t), keys: map[string]*softkey.Authenticator{}}
+	w := &Town{T: t, Dir: dir, binary: Binary(t), http: port(t), keys: map[string]*softkey.Authenticator{}}
 	if w.lead = o.Lead; w.lead == "" {
 		w.lead = "2s"
 	}
@@ -172,7 +174,13 @@ func Start(t testing.TB, o Options) *Town {
 		t.Cleanup(w.StopNATS)
 		w.NATS = w.core.URL()
 	}
-	w.ceremony()
+	origin := Origin
+	if o.Local {
+		_, number, err := net.SplitHostPort(w.http)
+		w.must(err)
+		origin = "http://localhost:" + number
+	}
+	w.ceremony(origin)
 	for i := range o.Servers {
 		w.Servers = append(w.Servers, w.server(i))
 	}
@@ -218,10 +226,10 @@ func (w *Town) open() *db.DB {
 
 // ceremony makes keys, places, people and the signer's first roster, as the
 // command line does.
-func (w *Town) ceremony() {
+func (w *Town) ceremony(origin string) {
 	ctx := w.T.Context()
 	var err error
-	w.Config, err = node.Config{Dir: w.Dir, Database: w.Database, Origin: Origin, HTTP: "127.0.0.1:0", MQTT: "127.0.0.1:0",
+	w.Config, err = node.Config{Dir: w.Dir, Database: w.Database, Origin: origin, HTTP: w.http, MQTT: "127.0.0.1:0",
 		Lead: 2 * time.Second, Flush: 200 * time.Millisecond, NATS: w.NATS}.Filled()
 	w.must(err)
 	file, _, err := signer.NewRoot("Lam Xuyên (giả định)", true, nil)
@@ -242,7 +250,7 @@ func (w *Town) ceremony() {
 
 func (w *Town) person(d *db.DB, login, name string, rights []loa.Right, duties ...signer.Duty) *Officer {
 	ctx := w.T.Context()
-	reg := &people.Register{DB: d, RPID: w.Config.RPID(), Origin: Origin, Issuer: "Loa"}
+	reg := &people.Register{DB: d, RPID: w.Config.RPID(), Origin: w.Config.Origin, Issuer: "Loa"}
 	p, err := reg.AddPerson(ctx, loa.System(), people.NewPerson{Name: name, Login: login, Password: "đồng sậy mùa nước nổi", Path: "vn/98"})
 	w.must(err)
 	o, err := (&office.Register{DB: d}).Add(ctx, loa.System(), office.Office{Name: "Đài của " + name, Kind: "dai", Path: "vn/98"})
@@ -264,9 +272,13 @@ func (w *Town) person(d *db.DB, login, name string, rights []loa.Right, duties .
 // server starts one `loa serve`. The first starts the signer as its child, the
 // others use its socket.
 func (w *Town) server(i int) *Server {
+	address := w.http
+	if i > 0 {
+		address = port(w.T)
+	}
 	s := &Server{town: w, Env: []string{
-		"LOA_DIR=" + w.Dir, "LOA_DATABASE=" + w.Database, "LOA_NATS=" + w.NATS, "LOA_ORIGIN=" + Origin,
-		"LOA_HTTP=" + port(w.T), "LOA_MQTT=" + port(w.T), "LOA_LEAD=" + w.lead, "LOA_BEAT_FLUSH=200ms", "LOA_LOG=warn",
+		"LOA_DIR=" + w.Dir, "LOA_DATABASE=" + w.Database, "LOA_NATS=" + w.NATS, "LOA_ORIGIN=" + w.Config.Origin,
+		"LOA_HTTP=" + address, "LOA_MQTT=" + port(w.T), "LOA_LEAD=" + w.lead, "LOA_BEAT_FLUSH=200ms", "LOA_LOG=warn",
 	}}
 	if i > 0 {
 		s.Env = append(s.Env, "LOA_SIGNER="+filepath.Join(w.Dir, "sign.sock"))
@@ -491,7 +503,7 @@ func (o *Officer) Actor() loa.Actor {
 
 // Yes is the person's passkey over some bytes.
 func (o *Officer) Yes(payload []byte) wire.Approval {
-	yes, err := o.town.keys[o.ID].Approve(payload, o.town.Config.RPID(), Origin)
+	yes, err := o.town.keys[o.ID].Approve(payload, o.town.Config.RPID(), o.town.Config.Origin)
 	o.town.must(err)
 	return yes
 }
@@ -499,7 +511,7 @@ func (o *Officer) Yes(payload []byte) wire.Approval {
 // At signs the person in at one server with a single-use link.
 func (o *Officer) At(s *Server) *Officer {
 	w := o.town
-	token, err := (&people.Register{DB: w.DB, RPID: w.Config.RPID(), Origin: Origin}).NewLink(w.T.Context(), loa.System(), o.ID, time.Hour)
+	token, err := (&people.Register{DB: w.DB, RPID: w.Config.RPID(), Origin: w.Config.Origin}).NewLink(w.T.Context(), loa.System(), o.ID, time.Hour)
 	w.must(err)
 	o.on = s
 	if status, body := o.Post("/sign-in/link/"+token, nil); status != http.StatusSeeOther {
@@ -611,4 +623,17 @@ func (s *syncBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
+}
+
+// Box is the register's row of the nth speaker.
+func (w *Town) Box(n int) speaker.Box {
+	boxes, err := w.speakers().Boxes(w.T.Context(), w.Agents[n].Pole.Path)
+	w.must(err)
+	for _, b := range boxes {
+		if b.Pole.Code == w.Agents[n].Pole.Code {
+			return b
+		}
+	}
+	w.T.Fatalf("no box under %s", w.Agents[n].Pole.Code)
+	return speaker.Box{}
 }

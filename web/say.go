@@ -99,6 +99,13 @@ func (v View) Bytes(n int64) string {
 	return fmt.Sprintf("%d%s%d GB", n/1_000_000_000, v.T("number.comma"), n%1_000_000_000/100_000_000)
 }
 
+// Clock is a time of day in minutes after midnight, "05:30"; midnight at the end
+// of a day is "24:00".
+func (v View) Clock(minutes int) string { return fmt.Sprintf("%02d:%02d", minutes/60, minutes%60) }
+
+// Week is the days of the week, Monday is 1.
+func (v View) Week() []int { return []int{1, 2, 3, 4, 5, 6, 7} }
+
 // Word says a word of the program in the reader's language.
 func (v View) Word(word string) string { return v.site.Catalog.Word(v.Locale, word) }
 

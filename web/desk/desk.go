@@ -136,8 +136,9 @@ func (d *desk) ask(r *http.Request, address string, payload []byte) (asking, err
 // demonstration a plain form, for which the software passkey answers.
 type yes struct {
 	wire.Approval
-	Why    string `json:"why"`
-	Revoke bool   `json:"revoke"`
+	Why     string `json:"why"`
+	Revoke  bool   `json:"revoke"`
+	Payload string `json:"payload"` // base64 of the bytes, when the page alone holds them
 }
 
 // approval reads the yes; payload is asked for only in the demonstration.
@@ -155,7 +156,7 @@ func (d *desk) approval(r *http.Request, payload func(y yes) ([]byte, error)) (y
 	if d.SoftApprove == nil {
 		return y, loa.Errorf(loa.Invalid, "approval.passkey_needed")
 	}
-	y.Why, y.Revoke = r.PostFormValue("why"), r.PostFormValue("revoke") != ""
+	y.Why, y.Revoke, y.Payload = r.PostFormValue("why"), r.PostFormValue("revoke") != "", r.PostFormValue("payload")
 	bytes, err := payload(y)
 	if err != nil {
 		return y, err

@@ -8,6 +8,7 @@
 //	decide.go    heard, approved, returned; into sessions, now, stopped, recalled
 //	speakers.go  cụm loa: how they are, a new one, one taken away
 //	records.go   nhật ký phát and nhật ký hệ thống
+//	rules.go     quy chế của Đài: hours, volume, the day's sessions
 //	roster.go    danh sách người duyệt: whose passkey the signer believes
 //	account.go   signing in, codes and passkeys
 //

@@ -63,6 +63,11 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /roster/{id}/hand", Right: loa.RightRead, Handle: d.handRoster},
 		{Pattern: "POST /roster/{id}/withdraw", Right: loa.RightPeople, Handle: d.withdrawRoster},
 
+		{Pattern: "GET /rules", Right: loa.RightRead, Handle: d.rules},
+		{Pattern: "POST /rules/hours", Right: loa.RightDispatch, Handle: d.draftHours},
+		{Pattern: "POST /rules/hours/approve", Right: loa.RightDispatch, Handle: d.approveHours},
+		{Pattern: "POST /rules/session", Right: loa.RightDispatch, Handle: d.setSession},
+
 		{Pattern: "GET /log", Right: loa.RightRead, Handle: d.log},
 		{Pattern: "GET /journal", Right: loa.RightRead, Handle: d.journal},
 	}

@@ -117,7 +117,7 @@
       const said = await post(form.action, {
         credential: text(key.rawId), authenticator_data: text(key.response.authenticatorData),
         client_data: text(key.response.clientDataJSON), signature: text(key.response.signature),
-        why: form.why ? form.why.value : "", revoke: "revoke" in form.dataset,
+        why: form.why ? form.why.value : "", payload: form.payload ? form.payload.value : "", revoke: "revoke" in form.dataset,
       });
       location.assign(said.next);
     } catch (error) {
