@@ -320,7 +320,9 @@ func (s *Server) Up() {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
-			s.URL, s.MQTT, s.Took = "http://"+m[1], m[2], time.Since(began)
+			if s.Took = time.Since(began); s.URL == "" { // the same address every time
+				s.URL, s.MQTT = "http://"+m[1], m[2]
+			}
 			go func() { _, _ = io.Copy(io.Discard, out) }() // until the process ends
 			return
 		}
