@@ -19,7 +19,7 @@ test: tools-test ## everything needed, then all tests, on both databases
 	$(GO) test ./...
 
 .PHONY: test-long
-test-long: tools-test ## the tests that take long: crashes at random moments, fuzzing
+test-long: tools-long ## the tests that take long: crashes at random moments, a browser, fuzzing
 	LOA_LONG=1 $(GO) test -timeout 60m -count=1 ./...
 	./scripts/fuzz 30s
 
@@ -45,3 +45,7 @@ tools:
 .PHONY: tools-test
 tools-test:
 	@./scripts/tools ffmpeg espeak-ng postgresql
+
+.PHONY: tools-long
+tools-long:
+	@./scripts/tools ffmpeg espeak-ng postgresql chromium

@@ -385,7 +385,7 @@ func TestDeskDay(t *testing.T) {
 
 	for _, locale := range []string{"vi", "en"} {
 		man.locale, tech.locale = locale, locale
-		for _, path := range []string{"/", "/live", "/bulletins", "/bulletins/new", at, at + "/live", "/speakers", "/speakers/live", "/log", "/log?day=2026-11-22",
+		for _, path := range []string{"/", "/live", "/bulletins", "/bulletins/new", at, at + "/state", at + "/live", "/speakers", "/speakers/live", "/log", "/log?day=2026-11-22",
 			"/journal", "/me"} {
 			man.page(path)
 		}

@@ -42,7 +42,19 @@ func (a *agent) beat(ctx context.Context) error {
 		if a.keep.free() < reserveBytes {
 			why = "disk.full"
 		}
-		a.state("idle", "", "", why)
+		a.standing(why)
 	}
 	return nil
+}
+
+// standing says what the box is doing now: sounding as long as something does,
+// otherwise idle.
+func (a *agent) standing(why string) {
+	for _, l := range a.keep.now().Sounding {
+		if l.Started > 0 {
+			a.state("sounding", l.Slot, l.Warrant, why)
+			return
+		}
+	}
+	a.state("idle", "", "", why)
 }

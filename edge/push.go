@@ -91,7 +91,7 @@ func (a *agent) connection(ctx context.Context) error {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	nudge(a.pull) // what was said before we listened
-	a.state("idle", "", "", "")
+	a.standing("")
 	for {
 		select {
 		case <-ctx.Done():

@@ -43,11 +43,11 @@ func (n *Node) flush(ctx context.Context) error {
 	n.in.mu.Lock()
 	waiting := n.in.beats
 	n.in.beats = map[string]wire.Beat{}
-	places := map[loa.Path]bool{}
+	places := map[loa.Path]string{} // to a box there: the bus wants to know which
 	var beats []wire.Beat
 	for _, b := range waiting {
 		beats = append(beats, b)
-		places[n.in.places[b.Device]] = true
+		places[n.in.places[b.Device]] = b.Device
 	}
 	n.in.mu.Unlock()
 	if err := n.Speakers.Beats(ctx, beats); err != nil {
@@ -60,11 +60,11 @@ func (n *Node) flush(ctx context.Context) error {
 		n.in.mu.Unlock()
 		return err
 	}
-	for p := range places {
+	for p, box := range places {
 		if p == "" {
 			continue
 		}
-		if err := n.bus.Watch(ctx, "speaker", "", p); err != nil {
+		if err := n.bus.Watch(ctx, "health", box, p); err != nil {
 			n.log.Debug("pages not told", slog.String("error", err.Error()))
 		}
 	}
@@ -106,7 +106,7 @@ func (n *Node) revoked(device string, version int64) bool {
 // changed passes a change that any process made on to this one's pages.
 func (n *Node) changed(c bus.Change) {
 	n.Hub.Changed(c.Noun, c.ID, c.Path)
-	if c.Noun == "speaker" && c.ID != "" {
+	if c.Noun == "speaker" {
 		select {
 		case n.learnNow <- struct{}{}:
 		default:

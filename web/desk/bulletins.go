@@ -113,12 +113,15 @@ func (d *desk) bulletin(w http.ResponseWriter, r *http.Request) error {
 	return d.Site.Page(w, r, d.pages, "bulletin", "bulletin.one", page)
 }
 
-func (d *desk) bulletinLive(w http.ResponseWriter, r *http.Request) error {
-	page, err := d.bulletinData(r)
-	if err != nil {
-		return err
+// bulletinPart is a part of that page as it is now.
+func (d *desk) bulletinPart(name string) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		page, err := d.bulletinData(r)
+		if err != nil {
+			return err
+		}
+		return d.Site.Part(w, r, d.pages, "bulletin", name, page)
 	}
-	return d.Site.Part(w, r, d.pages, "bulletin", "live", page)
 }
 
 func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {

@@ -24,16 +24,20 @@
   const parts = all("[data-live]");
   if (parts.length && window.EventSource) {
     let soon;
+    const asked = new Map(); // a part to the newest question about it
     const refresh = () => parts.forEach(async (part) => {
       if (part.contains(document.activeElement) && document.activeElement.matches("input,textarea,select,button,a")) return;
-      const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" } });
-      if (!answer.ok || answer.redirected) return;
+      const mine = fetch(part.dataset.live, { headers: { Accept: "text/html" } }).catch(() => Response.error());
+      asked.set(part, mine);
+      const answer = await mine; // without contact not ok: the next word, or half a minute, asks again
+      if (!answer.ok || answer.redirected || asked.get(part) !== mine) return;
       const open = all("details[open] > summary", part).map((s) => s.textContent);
       part.replaceChildren(...page(await answer.text()).body.childNodes);
       all("details > summary", part).forEach((s) => { s.parentNode.open = open.includes(s.textContent); });
     });
     const stream = new EventSource("/events?path=" + encodeURIComponent(parts[0].dataset.place));
-    stream.onmessage = () => { clearTimeout(soon); soon = setTimeout(refresh, 250); };
+    // Words that come close together are one; where they never end, one each 250 ms.
+    stream.onmessage = () => { soon ??= setTimeout(() => { soon = undefined; refresh(); }, 250); };
     setInterval(refresh, 30000); // what changes by itself: "5 minutes ago", no contact
   }
 
