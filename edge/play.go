@@ -54,7 +54,7 @@ func (j *job) name() string {
 // line is the job as a receipt says it, so far.
 func (j *job) line(clock string) wire.Line {
 	return wire.Line{
-		Slot: j.slot.ID, Warrant: j.hash, Planned: j.slot.Start, Started: j.started / 1000,
+		Slot: j.slot.ID, Warrant: j.hash, Planned: j.slot.Start, Started: (j.started + 500) / 1000,
 		MS: j.samples * 1000 / Rate, SkewUS: j.skew, Volume: j.volume, Clock: clock, Verified: true,
 	}
 }

@@ -18,11 +18,11 @@ import (
 	"loa"
 )
 
-// needsEspeak skips where the real engine is not installed.
+// needsEspeak says plainly what is missing where the real engine is not installed.
 func needsEspeak(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("espeak-ng"); err != nil {
-		t.Skip("espeak-ng is not installed: apt-get install espeak-ng")
+		t.Fatal("espeak-ng is not installed: apt-get install espeak-ng")
 	}
 }
 
