@@ -126,7 +126,13 @@ func (d *Devices) enrol(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Devices) enrolled(w http.ResponseWriter, r *http.Request) error {
-	b, err := d.Speakers.SealedPlacement(r.Context(), r.PathValue("device"))
+	return d.sendPlacement(w, r, r.PathValue("device"))
+}
+
+// sendPlacement answers a box's sealed placement, or nothing while no officer
+// has confirmed it.
+func (d *Devices) sendPlacement(w http.ResponseWriter, r *http.Request, box string) error {
+	b, err := d.Speakers.SealedPlacement(r.Context(), box)
 	if err != nil {
 		return err
 	}
@@ -251,16 +257,7 @@ func (d *Devices) placement(w http.ResponseWriter, r *http.Request) error {
 	if t.Device != r.PathValue("device") {
 		return loa.Errorf(loa.Forbidden, "token.other_device")
 	}
-	b, err := d.Speakers.SealedPlacement(r.Context(), t.Device)
-	if err != nil {
-		return err
-	}
-	if b == nil {
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	sealed(w, b)
-	return nil
+	return d.sendPlacement(w, r, t.Device)
 }
 
 // receipts takes a sealed batch. The answer leaves only after the commit.
