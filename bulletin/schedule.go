@@ -136,7 +136,7 @@ func (b Bulletin) allowed(policies []wire.Policy, commune loa.Path, start int64)
 	if start < b.From || start+b.slotMS() > b.Until {
 		return loa.Errorf(loa.Conflict, "schedule.outside_warrant")
 	}
-	switch a := wire.PolicyAllows(policies, commune, b.Class, start, b.slotMS()); a.Why {
+	switch a := wire.PolicyAllows(policies, commune, b.Class, wire.NoRole, start, b.slotMS()); a.Why {
 	case "":
 		return nil
 	case "policy.hours":

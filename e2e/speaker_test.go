@@ -303,7 +303,7 @@ func TestPolicies(t *testing.T) {
 			"05:30:00": {Why: "policy.hours"}, "06:30:00": {Volume: 60}, "21:30:00": {Why: "policy.hours"},
 		} {
 			moment := at(clock) + 24*3600_000
-			if diff := cmp.Diff(want, wire.PolicyAllows(held, thon1, wire.Normal, moment, 1000)); diff != "" {
+			if diff := cmp.Diff(want, wire.PolicyAllows(held, thon1, wire.Normal, wire.NoRole, moment, 1000)); diff != "" {
 				t.Error(clock, diff)
 			}
 		}

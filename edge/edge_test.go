@@ -93,6 +93,14 @@ func TestRefused(t *testing.T) {
 			n.policy(open, open+1)
 			return n.doc(wire.WarrantType, n.warrant(mp3, nil), n.authority)
 		}},
+		{"policy.mourning", 0, func(n *town) string {
+			n.policy(0, 1440, wire.Span{From: 1, Until: micros()})
+			return n.doc(wire.WarrantType, n.warrant(mp3, func(w *wire.Warrant) { w.Role = wire.Music }), n.authority)
+		}},
+		{"pole.muted", 0, func(n *town) string {
+			n.mutes = []wire.Mute{{Pole: "P1", From: 1, Until: micros()}, {Pole: "P2", From: 1, Until: 2}}
+			return n.doc(wire.WarrantType, n.warrant(mp3, nil), n.authority)
+		}},
 		{"policy.none", 0, func(n *town) string {
 			n.beacon.Policies = []string{}
 			return n.doc(wire.WarrantType, n.warrant(mp3, nil), n.authority)
@@ -242,6 +250,64 @@ func TestNow(t *testing.T) {
 	})
 	if l := n.line(); l.Warrant != again || l.Result != wire.Refused || l.Why != "now.number_reused" {
 		t.Errorf("again %+v", l)
+	}
+}
+
+// TestMute: a mute that comes while a bulletin sounds silences it, one of
+// another pole does not; an emergency sounds through it, an exercise does not.
+// A slot for another pole is not ours and leaves no line.
+func TestMute(t *testing.T) {
+	t.Parallel()
+	n := newTown(t)
+	c := n.config(t.TempDir())
+	out := &watched{Silent: Silent{Clock: loa.WallClock{}}, heard: make(chan bool, 1)}
+	c.Output = out
+	var s wire.Slot
+	n.with(func() {
+		long := n.doc(wire.WarrantType, n.warrant(tone(t, "20", "440"), nil), n.authority)
+		n.plans(long, 2400*time.Millisecond)
+		n.slots[0].Poles = []string{"P2"}
+		s = n.plans(long, 2500*time.Millisecond)
+		n.mutes = []wire.Mute{{Pole: "P2", From: 1, Until: micros()}}
+		n.slots[1].Poles = []string{"P2", "P1"}
+		n.plan(n.beacon.PlanVersion + 1)
+	})
+	n.start(c)
+	<-out.heard
+	n.with(func() {
+		n.mutes = append(n.mutes, wire.Mute{Pole: "P1", From: 1, Until: micros()})
+		n.plan(n.beacon.PlanVersion + 1)
+	})
+	if l := n.line(); l.Slot != s.ID || l.Result != wire.Stopped || l.Why != wire.WhyMuted || l.MS >= 15_000 {
+		t.Errorf("muted while it sounded: %+v", l)
+	}
+	var drill, alarm string
+	n.with(func() {
+		drill = n.urgent(tone(t, "0.5", "220"), func(w *wire.Warrant) { w.Class = wire.Exercise })
+	})
+	if l := n.line(); l.Warrant != drill || l.Result != wire.Refused || l.Why != wire.WhyMuted {
+		t.Errorf("exercise at a muted pole: %+v", l)
+	}
+	n.with(func() { alarm = n.urgent(tone(t, "0.5", "880"), nil) })
+	if l := n.line(); l.Warrant != alarm || l.Result != wire.Played {
+		t.Errorf("emergency at a muted pole: %+v", l)
+	}
+}
+
+// TestOwnHours: a pole with hours of its own keeps to them where the policies
+// leave it more.
+func TestOwnHours(t *testing.T) {
+	t.Parallel()
+	n := newTown(t)
+	at := time.Now().In(loa.Zone())
+	open := (at.Hour()*60 + at.Minute() + 120) % 1380
+	n.with(func() {
+		n.own = []wire.Hours{{Days: []int{1, 2, 3, 4, 5, 6, 7}, From: open, Until: open + 1}}
+		n.plans(n.doc(wire.WarrantType, n.warrant(tone(t, "0.5", "440"), nil), n.authority), 2500*time.Millisecond)
+	})
+	n.start(n.config(t.TempDir()))
+	if l := n.line(); l.Result != wire.Refused || l.Why != "placement.hours" {
+		t.Errorf("line %+v", l)
 	}
 }
 

@@ -55,7 +55,7 @@ func (a *agent) fetchAll(ctx context.Context) error {
 	var errs []error
 	var sounds []wire.Media
 	for _, s := range h.plan.Slots {
-		if _, done := st.Done[s.ID]; done || !maybeMine(s, h.placement) || s.Start < st.Since {
+		if _, done := st.Done[s.ID]; done || !wire.MaybeForMe(s, h.placement) || s.Start < st.Since {
 			continue
 		}
 		needed[s.Warrant] = true
@@ -81,13 +81,6 @@ func (a *agent) fetchAll(ctx context.Context) error {
 	errs = append(errs, a.bring(ctx, sounds, needed))
 	nudge(a.wake)
 	return errors.Join(append(errs, a.keep.clean(needed, maxMedia), a.keep.restore())...)
-}
-
-// maybeMine tells from the slot alone that it is for somebody else.
-func maybeMine(s wire.Slot, p wire.Placement) bool {
-	return len(s.Scope) == 0 || slices.ContainsFunc(s.Scope, func(q loa.Path) bool {
-		return slices.ContainsFunc(p.Paths, q.Covers)
-	})
 }
 
 // bring downloads the sounds that are not on disk, two at a time.

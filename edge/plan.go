@@ -89,7 +89,7 @@ func mayArrive(err error) bool {
 // prepare asks everything about one slot and, if it may sound, writes down that
 // it does before it does: a power cut then never makes it sound twice.
 func (a *agent) prepare(s wire.Slot, h holdings) (j *job, mine bool, err error) {
-	if !maybeMine(s, h.placement) {
+	if !wire.MaybeForMe(s, h.placement) {
 		return nil, false, nil
 	}
 	b, ok := a.keep.doc(s.Warrant)
@@ -117,6 +117,9 @@ func (a *agent) prepare(s wire.Slot, h holdings) (j *job, mine bool, err error) 
 	if h.why != "" {
 		return no(h.why)
 	}
+	if wire.Muted(h.plan.Mutes, h.placement, s.Start, wire.SlotMS(s, w)) {
+		return no(wire.WhyMuted)
+	}
 	allowed, ok := wire.SlotAllowed(s, w, h.placement, h.policies)
 	if !ok {
 		return no(allowed.Why)
@@ -135,7 +138,7 @@ func (a *agent) prepare(s wire.Slot, h holdings) (j *job, mine bool, err error) 
 	}
 	j = &job{
 		slot: s, warrant: w, hash: s.Warrant, at: s.Start * 1000,
-		volume: min(allowed.Volume, a.cfg.Volume), policies: h.policies, place: h.placement.Paths[0],
+		volume: min(allowed.Volume, a.cfg.Volume), held: h,
 	}
 	if j.src, err = a.keep.source(w.Media, s.Repeat); err != nil {
 		if loa.KeyOf(err) == "media.missing" && a.keep.free() < bytesOf(w) {

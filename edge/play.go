@@ -28,14 +28,13 @@ const (
 
 // job is one sound on its way.
 type job struct {
-	slot     wire.Slot // without an id for a now warrant
-	warrant  wire.Warrant
-	hash     string
-	at       int64 // UTC microseconds, 0 for at once
-	volume   int   // percent of full amplitude
-	policies []wire.Policy
-	place    loa.Path
-	src      *source
+	slot    wire.Slot // without an id for a now warrant
+	warrant wire.Warrant
+	hash    string
+	at      int64 // UTC microseconds, 0 for at once
+	volume  int   // percent of full amplitude
+	held    holdings
+	src     *source
 
 	started int64 // UTC microseconds at the output
 	skew    int64
@@ -137,6 +136,31 @@ func (p *player) stop(stopped func(string, wire.Warrant) bool) {
 				return false
 			}
 			p.end(j, wire.Stopped, "warrant.stopped")
+			return true
+		})
+	}
+}
+
+// hush takes what a new plan says: what now lies inside a mute ends, or does not
+// begin. What it leaves goes by the new plan's mutes from now on.
+func (p *player) hush(plan wire.Plan, now int64) {
+	if j := p.current; j != nil {
+		j.held.plan = plan
+		if j.mutedFor(now, j.src.left()*1000/Rate) {
+			p.end(j, wire.Stopped, wire.WhyMuted)
+		}
+	}
+	for _, list := range []*[]*job{&p.scheduled, &p.urgent, &p.paused} {
+		for _, j := range *list {
+			j.held.plan = plan
+		}
+	}
+	for _, list := range []*[]*job{&p.scheduled, &p.urgent} {
+		*list = slices.DeleteFunc(*list, func(j *job) bool {
+			if !j.mutedFor(max(now, j.at/1000), j.src.left()*1000/Rate) {
+				return false
+			}
+			p.end(j, wire.Refused, wire.WhyMuted)
 			return true
 		})
 	}
@@ -245,7 +269,16 @@ func (j *job) mayGoOn(now int64) string {
 	if now+left > j.warrant.Until {
 		return "slot.outside_warrant"
 	}
-	return wire.PolicyAllows(j.policies, j.place, j.warrant.Class, now, left).Why
+	if j.mutedFor(now, left) {
+		return wire.WhyMuted
+	}
+	return wire.DeviceAllows(j.held.policies, j.held.placement, j.warrant.Class, j.warrant.Role, now, left).Why
+}
+
+// mutedFor reports whether a mute holds for a sound of ms from start on: never
+// for an emergency.
+func (j *job) mutedFor(start, ms int64) bool {
+	return j.warrant.Class != wire.Emergency && wire.Muted(j.held.plan.Mutes, j.held.placement, start, ms)
 }
 
 func scale(pcm []int16, percent int) {

@@ -316,7 +316,11 @@ func (a *agent) takePlan(ctx context.Context, hash string) error {
 	if have := a.keep.now().PlanVersion; p.Version <= have {
 		return loa.Errorf(loa.Conflict, "plan.old", p.Version, have)
 	}
-	return a.keep.update(func(s *state) { s.Plan, s.PlanVersion = hash, p.Version })
+	if err := a.keep.update(func(s *state) { s.Plan, s.PlanVersion = hash, p.Version }); err != nil {
+		return err
+	}
+	a.player.ask(func(pl *player) { pl.hush(p, a.clock.millis()) })
+	return nil
 }
 
 // takeNows acts on now warrants, apart from beacons so that an emergency never
@@ -403,7 +407,10 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 		if h.why != "" {
 			return loa.Errorf(loa.Forbidden, h.why)
 		}
-		allowed := wire.PolicyAllows(h.policies, h.placement.Paths[0], w.Class, now, w.MS())
+		if wire.Muted(h.plan.Mutes, h.placement, now, w.MS()) {
+			return loa.Errorf(loa.Forbidden, wire.WhyMuted)
+		}
+		allowed := wire.DeviceAllows(h.policies, h.placement, w.Class, w.Role, now, w.MS())
 		if allowed.Why != "" {
 			return loa.Errorf(loa.Forbidden, allowed.Why)
 		}
@@ -418,7 +425,7 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 	a.state("accepted", "", hash, "")
 	j := &job{
 		warrant: w, hash: hash, volume: min(volume, w.Cap, h.placement.Cap, a.cfg.Volume),
-		policies: h.policies, place: h.placement.Paths[0],
+		held: h,
 	}
 	a.sounds.Go(func() { // its download must not hold up the next one
 		err := guarded(ctx, func(ctx context.Context) error { a.sound(ctx, j); return nil })

@@ -43,6 +43,8 @@ type town struct {
 	media       map[string][]byte
 	beacon      wire.Beacon
 	slots       []wire.Slot
+	mutes       []wire.Mute
+	own         []wire.Hours // of the placement
 	placement   []byte
 	device      string
 	pub         ed25519.PublicKey
@@ -149,7 +151,7 @@ func (n *town) enrol(w http.ResponseWriter, r *http.Request) {
 
 func (n *town) place(version int64, at loa.Path, most int) {
 	n.placement = n.seal(wire.PlacementType, wire.Placement{Kind: "placement", Device: n.device, Pole: loa.NewID(time.Now()),
-		Code: "P1", Name: "pole", Key: seal.EncodePublic(n.pub), Version: version, Paths: []loa.Path{at}, Cap: most}, n.authority)
+		Code: "P1", Name: "pole", Key: seal.EncodePublic(n.pub), Version: version, Paths: []loa.Path{at}, Cap: most, Hours: n.own}, n.authority)
 }
 
 func (n *town) placed(w http.ResponseWriter, r *http.Request) {
@@ -219,9 +221,9 @@ func (n *town) raw(b []byte) string {
 	return loa.Hash(b)
 }
 
-func (n *town) policy(from, until int) {
+func (n *town) policy(from, until int, mourning ...wire.Span) {
 	n.beacon.Policies = []string{n.doc(wire.PolicyType, wire.Policy{Kind: "policy", Path: commune, Version: int64(len(n.docs) + 1),
-		Volume: 80, From: 1, Until: micros(), Hours: []wire.Hours{{Days: []int{1, 2, 3, 4, 5, 6, 7}, From: from, Until: until}}}, n.authority)}
+		Volume: 80, Mourning: mourning, From: 1, Until: micros(), Hours: []wire.Hours{{Days: []int{1, 2, 3, 4, 5, 6, 7}, From: from, Until: until}}}, n.authority)}
 }
 
 func (n *town) warrant(mp3 []byte, change func(*wire.Warrant)) wire.Warrant {
@@ -262,7 +264,7 @@ func (n *town) plans(warrant string, in time.Duration) wire.Slot {
 
 func (n *town) plan(version int64) {
 	now := micros() / 1000
-	n.beacon.Plan = n.doc(wire.PlanType, wire.Plan{Kind: "plan", Path: commune, Version: version, Made: now, Until: now + 72*3_600_000, Slots: n.slots}, n.dispatch)
+	n.beacon.Plan = n.doc(wire.PlanType, wire.Plan{Kind: "plan", Path: commune, Version: version, Made: now, Until: now + 72*3_600_000, Slots: n.slots, Mutes: n.mutes}, n.dispatch)
 	n.beacon.PlanVersion = version
 	n.tell()
 }

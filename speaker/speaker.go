@@ -110,6 +110,9 @@ func (r *Register) AddPole(ctx context.Context, who loa.Actor, p Pole) (Pole, er
 		if p.Cap < 1 || p.Cap > 100 {
 			return journal.Entry{}, loa.Errorf(loa.Invalid, "pole.cap", p.Cap)
 		}
+		if len(p.Code) > wire.MaxCode {
+			return journal.Entry{}, loa.Errorf(loa.Invalid, "pole.code", wire.MaxCode)
+		}
 		if p.Path.Commune() == "" {
 			return journal.Entry{}, loa.Errorf(loa.Invalid, "pole.outside_commune", string(p.Path))
 		}

@@ -66,10 +66,11 @@ type Allowed struct {
 // PolicyAllows applies the policies along a device's path to one sound of ms
 // milliseconds at start (UTC milliseconds): at every moment from first to last
 // sample some policy is in force, and every policy in force then allows it, also
-// one that begins while the sound lasts. An emergency ignores hours but keeps
-// nothing from the caps of hardware; exercises and the rest obey. No policy: no
-// sound but an emergency.
-func PolicyAllows(policies []Policy, place loa.Path, class Class, start, ms int64) Allowed {
+// one that begins while the sound lasts. A dated exception opens the hours of
+// its own policy and of no other along the path; in mourning music is silent.
+// An emergency ignores hours but keeps nothing from the caps of hardware;
+// exercises and the rest obey. No policy: no sound but an emergency.
+func PolicyAllows(policies []Policy, place loa.Path, class Class, role Role, start, ms int64) Allowed {
 	if class == Emergency {
 		return Allowed{Volume: 100}
 	}
@@ -92,9 +93,14 @@ func PolicyAllows(policies []Policy, place loa.Path, class Class, start, ms int6
 	}
 	volume := 100
 	for _, p := range meant {
-		volume = min(volume, p.Volume)
-		if !p.open(max(start, p.From), min(end, p.Until)) {
+		from, until := max(start, p.From), min(end, p.Until)
+		volume = min(volume, p.Volume, volumeAt(p.Volumes, from, until))
+		if !holds(p.Hours, p.Exceptions, from, until) {
 			return Allowed{Why: "policy.hours"}
+		}
+		mourns := func(m Span) bool { return m.From < until && from < m.Until }
+		if role == Music && slices.ContainsFunc(p.Mourning, mourns) {
+			return Allowed{Why: "policy.mourning"}
 		}
 	}
 	if volume == 0 {
@@ -103,11 +109,28 @@ func PolicyAllows(policies []Policy, place loa.Path, class Class, start, ms int6
 	return Allowed{Volume: volume}
 }
 
-// open reports whether the policy's hours hold every millisecond from start to
+// DeviceAllows is PolicyAllows for one device: its placement's own hours and
+// volumes narrow what the policies leave. Cap is the top, of an emergency too.
+func DeviceAllows(policies []Policy, p Placement, class Class, role Role, start, ms int64) Allowed {
+	a := PolicyAllows(policies, p.Paths[0], class, role, start, ms)
+	switch {
+	case a.Why != "":
+		return a
+	case class == Emergency:
+	case len(p.Hours) > 0 && !holds(p.Hours, nil, start, start+ms):
+		return Allowed{Why: "placement.hours"}
+	default:
+		a.Volume = min(a.Volume, volumeAt(p.Volumes, start, start+ms))
+	}
+	a.Volume = min(a.Volume, p.Cap)
+	return a
+}
+
+// holds reports whether hours or exceptions hold every millisecond from start to
 // before end. Spans that touch join, also at midnight.
-func (p Policy) open(start, end int64) bool {
+func holds(hours []Hours, exceptions []Exception, start, end int64) bool {
 	for at := start; at < end; {
-		until, ok := p.openUntil(at)
+		until, ok := openUntil(hours, exceptions, at)
 		if !ok {
 			return false
 		}
@@ -118,18 +141,55 @@ func (p Policy) open(start, end int64) bool {
 
 // openUntil finds the furthest end, in UTC milliseconds, of the spans that hold
 // the moment at.
-func (p Policy) openUntil(at int64) (until int64, ok bool) {
-	t := time.UnixMilli(at).In(loa.Zone())
-	midnight := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, loa.Zone()).UnixMilli()
-	day := (int(t.Weekday())+6)%7 + 1
-	for _, h := range p.Hours {
+func openUntil(hours []Hours, exceptions []Exception, at int64) (until int64, ok bool) {
+	midnight, day := local(at)
+	for _, h := range hours {
 		from, end := midnight+int64(h.From)*60_000, midnight+int64(h.Until)*60_000
 		if slices.Contains(h.Days, day) && at >= from && at < end && end > until {
 			until, ok = end, true
 		}
 	}
+	for _, e := range exceptions {
+		if at >= e.From && at < e.Until && e.Until > until {
+			until, ok = e.Until, true
+		}
+	}
 	return until, ok
 }
+
+// local is the last midnight before a moment and the weekday, 1 for Monday.
+func local(at int64) (midnight int64, day int) {
+	t := time.UnixMilli(at).In(loa.Zone())
+	midnight = time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, loa.Zone()).UnixMilli()
+	return midnight, (int(t.Weekday())+6)%7 + 1
+}
+
+// volumeAt is the lowest volume that the spans touched between two moments
+// allow, 100 if none is.
+func volumeAt(volumes []Volume, start, end int64) int {
+	lowest := 100
+	midnight, _ := local(start)
+	for ; midnight < end; midnight += 24 * 60 * 60_000 {
+		for _, v := range volumes {
+			if midnight+int64(v.From)*60_000 < end && start < midnight+int64(v.Until)*60_000 {
+				lowest = min(lowest, v.Percent)
+			}
+		}
+	}
+	return lowest
+}
+
+// Muted reports whether a mute keeps a pole silent at any moment of a sound. An
+// emergency is never asked.
+func Muted(mutes []Mute, p Placement, start, ms int64) bool {
+	return slices.ContainsFunc(mutes, func(m Mute) bool {
+		return m.Pole == p.Code && m.From < start+ms && start < m.Until
+	})
+}
+
+// WhyMuted is the reason of what a mute kept silent. It is no failure and counts
+// in no figure of what ought to have been heard.
+const WhyMuted = "pole.muted"
 
 // Spacing is the silence in milliseconds between two readings of one slot.
 const Spacing = 2000
@@ -141,8 +201,9 @@ func SlotMS(s Slot, w Warrant) int64 {
 }
 
 // SlotAllowed says why a slot may not sound on a device, "" if it may: the slot
-// must lie within its warrant (place, dates, no now warrant) and within every
-// policy. Plays are counted by the caller.
+// must lie within its warrant (place, dates, no now warrant), within every
+// policy and within the placement's own hours. Plays are counted, and mutes are
+// asked, by the caller.
 func SlotAllowed(s Slot, w Warrant, p Placement, policies []Policy) (Allowed, bool) {
 	no := func(why string) (Allowed, bool) { return Allowed{Why: why}, false }
 	if p.Revoked {
@@ -159,29 +220,29 @@ func SlotAllowed(s Slot, w Warrant, p Placement, policies []Policy) (Allowed, bo
 			return no("slot.outside_scope")
 		}
 	}
-	a := PolicyAllows(policies, p.Paths[0], w.Class, s.Start, SlotMS(s, w))
+	a := DeviceAllows(policies, p, w.Class, w.Role, s.Start, SlotMS(s, w))
 	if a.Why != "" {
 		return a, false
 	}
-	a.Volume = min(a.Volume, w.Cap, p.Cap)
+	a.Volume = min(a.Volume, w.Cap)
 	return a, true
 }
 
 // ForMe reports whether a slot means a device at all: a slot for somebody else
 // is no refusal, just not ours.
 func ForMe(s Slot, w Warrant, p Placement) bool {
-	if !InScope(w.Scope, p) {
+	return InScope(w.Scope, p) && MaybeForMe(s, p)
+}
+
+// MaybeForMe tells from the slot alone that it is for somebody else: its own
+// paths or poles leave the device out.
+func MaybeForMe(s Slot, p Placement) bool {
+	if len(s.Poles) > 0 && !slices.Contains(s.Poles, p.Code) {
 		return false
 	}
-	if len(s.Scope) == 0 {
-		return true
-	}
-	for _, q := range s.Scope {
-		if slices.ContainsFunc(p.Paths, q.Covers) {
-			return true
-		}
-	}
-	return false
+	return len(s.Scope) == 0 || slices.ContainsFunc(s.Scope, func(q loa.Path) bool {
+		return slices.ContainsFunc(p.Paths, q.Covers)
+	})
 }
 
 // Next finds the first slot of a plan that starts at or after now and is not

@@ -17,7 +17,7 @@ import (
 // them hold only the fields that matter.
 func TestDecide(t *testing.T) {
 	for file, decide := range map[string]func([]byte) (string, error){
-		"scope": decideScope, "policy": decidePolicy, "slot": decideSlot, "mine": decideMine, "next": decideNext, "outranks": decideOutranks,
+		"scope": decideScope, "policy": decidePolicy, "slot": decideSlot, "muted": decideMuted, "mine": decideMine, "next": decideNext, "outranks": decideOutranks,
 	} {
 		t.Run(file, func(t *testing.T) { golden(t, "decide/"+file+".txt", decide) })
 	}
@@ -46,6 +46,7 @@ func decidePolicy(in []byte) (string, error) {
 		Policies []wire.Policy
 		Place    loa.Path
 		Class    wire.Class
+		Role     wire.Role
 		Start    int64
 		Local    string // start as people read it, checked
 		MS       int64
@@ -56,7 +57,7 @@ func decidePolicy(in []byte) (string, error) {
 	if local := time.UnixMilli(q.Start).In(loa.Zone()).Format("Mon 2006-01-02 15:04:05.000"); local != q.Local {
 		return "", fmt.Errorf("start is %s, not %s", local, q.Local)
 	}
-	return allowed(wire.PolicyAllows(q.Policies, q.Place, q.Class, q.Start, q.MS)), nil
+	return allowed(wire.PolicyAllows(q.Policies, q.Place, q.Class, q.Role, q.Start, q.MS)), nil
 }
 
 func allowed(a wire.Allowed) string {
@@ -83,16 +84,33 @@ func decideSlot(in []byte) (string, error) {
 	return allowed(a), nil
 }
 
-func decideMine(in []byte) (string, error) {
+func decideMuted(in []byte) (string, error) {
 	var q struct {
-		Slot  []loa.Path   // the slot's scope
-		Scope []wire.Place // the warrant's
-		Paths []loa.Path
+		Mutes     []wire.Mute
+		Placement wire.Placement
+		Start, MS int64
 	}
 	if err := question(in, &q); err != nil {
 		return "", err
 	}
-	if wire.ForMe(wire.Slot{Scope: q.Slot}, wire.Warrant{Scope: q.Scope}, wire.Placement{Paths: q.Paths}) {
+	if wire.Muted(q.Mutes, q.Placement, q.Start, q.MS) {
+		return "muted", nil
+	}
+	return "not muted", nil
+}
+
+func decideMine(in []byte) (string, error) {
+	var q struct {
+		Slot  []loa.Path   // the slot's scope
+		Poles []string     // and its poles
+		Scope []wire.Place // the warrant's
+		Paths []loa.Path
+		Code  string
+	}
+	if err := question(in, &q); err != nil {
+		return "", err
+	}
+	if wire.ForMe(wire.Slot{Scope: q.Slot, Poles: q.Poles}, wire.Warrant{Scope: q.Scope}, wire.Placement{Paths: q.Paths, Code: q.Code}) {
 		return "mine", nil
 	}
 	return "not mine", nil
@@ -291,8 +309,9 @@ func TestQuietYear(t *testing.T) {
 				ms = hour + r.Int64N(30*hour)
 			}
 			class := []wire.Class{wire.Normal, wire.Priority, wire.Exercise}[r.IntN(3)]
-			want := count(policies, here+"/h/dong", start, ms)
-			got := wire.PolicyAllows(policies, here+"/h/dong", class, start, ms)
+			role := []wire.Role{wire.NoRole, wire.Music}[r.IntN(2)]
+			want := count(policies, here+"/h/dong", role, start, ms)
+			got := wire.PolicyAllows(policies, here+"/h/dong", class, role, start, ms)
 			if (got.Why == "") != (want > 0) || got.Volume != want {
 				t.Fatalf("world %d: %s for %d ms at %s: %+v, want volume %d\n%+v", world, class, ms,
 					time.UnixMilli(start).In(loa.Zone()).Format("Mon 2006-01-02 15:04:05.000"), got, want, policies)
@@ -302,7 +321,7 @@ func TestQuietYear(t *testing.T) {
 			} else {
 				refused++
 			}
-			if e := wire.PolicyAllows(policies, here, wire.Emergency, start, ms); e != (wire.Allowed{Volume: 100}) {
+			if e := wire.PolicyAllows(policies, here, wire.Emergency, role, start, ms); e != (wire.Allowed{Volume: 100}) {
 				t.Fatalf("an emergency is %+v", e)
 			}
 		}
@@ -314,7 +333,7 @@ func TestQuietYear(t *testing.T) {
 }
 
 // count is the other judge: the volume, 0 for silence.
-func count(policies []wire.Policy, place loa.Path, start, ms int64) int {
+func count(policies []wire.Policy, place loa.Path, role wire.Role, start, ms int64) int {
 	volume := 100
 	for m := start / minute; m <= (start+ms-1)/minute; m++ {
 		ruled := false
@@ -330,10 +349,21 @@ func count(policies []wire.Policy, place loa.Path, start, ms int64) int {
 				at := int(local % 1440)
 				open = open || slices.Contains(h.Days, weekday) && at >= h.From && at < h.Until
 			}
+			for _, e := range p.Exceptions {
+				open = open || m*minute >= e.From && m*minute < e.Until
+			}
+			for _, s := range p.Mourning {
+				open = open && (role != wire.Music || m*minute < s.From || m*minute >= s.Until)
+			}
 			if !open {
 				return 0
 			}
 			volume = min(volume, p.Volume)
+			for _, v := range p.Volumes {
+				if at := int(local % 1440); at >= v.From && at < v.Until {
+					volume = min(volume, v.Percent)
+				}
+			}
 		}
 		if !ruled {
 			return 0
@@ -368,6 +398,18 @@ func randomPolicies(r *rand.Rand) (all []wire.Policy) {
 			if r.IntN(3) == 0 {
 				p.Hours = append(p.Hours, everyDay(0, 1440))
 			}
+		}
+		for range r.IntN(9) {
+			from := today() + r.Int64N(365*1440)*minute
+			p.Exceptions = append(p.Exceptions, wire.Exception{From: from, Until: from + (1+r.Int64N(720))*minute})
+		}
+		for range r.IntN(4) {
+			from := today() + r.Int64N(365)*day
+			p.Mourning = append(p.Mourning, wire.Span{From: from, Until: from + (1+r.Int64N(60))*day})
+		}
+		for range r.IntN(3) {
+			i := r.IntN(len(edges) - 1)
+			p.Volumes = append(p.Volumes, wire.Volume{From: edges[i], Until: edges[i+1+r.IntN(len(edges)-1-i)], Percent: 10 * (1 + r.IntN(10))})
 		}
 		all = append(all, p)
 	}

@@ -64,7 +64,18 @@ func TestRoundTrip(t *testing.T) {
 		{Path: here, Area: &wire.Area{Centre: &wire.Point{Lat: 7, Lon: 8}, Radius: 9}},
 	}
 	w.Event, w.Ignore = "e", json.RawMessage(`{"later":[1]}`)
+	w.Role, w.Media[0].Lang = wire.Greeting, "vi"
 	roundTrip(t, w, seal.MaxDocument)
+	p := plan()
+	p.Slots[0].Poles, p.Mutes = []string{"HA-01"}, []wire.Mute{{Pole: "HA-01", From: 1, Until: 2}}
+	roundTrip(t, p, wire.MaxPlan)
+	l := placement()
+	l.Hours, l.Volumes = []wire.Hours{everyDay(330, 1140)}, []wire.Volume{{From: 0, Until: 720, Percent: 35}}
+	roundTrip(t, l, seal.MaxDocument)
+	y := policy()
+	y.Volumes, y.Mourning = l.Volumes, []wire.Span{{From: 1, Until: 2}}
+	y.Exceptions = []wire.Exception{{From: 1, Until: 2, Reason: "r"}}
+	roundTrip(t, y, seal.MaxDocument)
 }
 
 func roundTrip[D document](t *testing.T, want D, limit int) {
@@ -115,6 +126,21 @@ func TestLimits(t *testing.T) {
 		w.Scope = []wire.Place{{Path: here, Area: &wire.Area{Polygon: make([]wire.Point, n)}}}
 		return w
 	}
+	poles := func(n int) wire.Plan {
+		p := plan()
+		p.Slots[0].Poles = slices.Repeat([]string{strings.Repeat("A", wire.MaxCode)}, n)
+		return p
+	}
+	mutes := func(n int) wire.Plan {
+		p := plan()
+		p.Mutes = slices.Repeat([]wire.Mute{{Pole: strings.Repeat("A", wire.MaxCode), From: 1, Until: 2}}, n)
+		return p
+	}
+	exceptions := func(n int) wire.Policy {
+		p := policy()
+		p.Exceptions = slices.Repeat([]wire.Exception{{From: 1, Until: 2, Reason: strings.Repeat("ộ", 40)}}, n)
+		return p
+	}
 	with := func(change func(*wire.Beacon)) wire.Beacon {
 		b := beacon()
 		change(&b)
@@ -127,6 +153,12 @@ func TestLimits(t *testing.T) {
 	}{
 		{"1000 slots", slots(1000), "ok"},
 		{"1001 slots", slots(1001), "plan.malformed"},
+		{"64 poles", poles(64), "ok"},
+		{"65 poles", poles(65), "plan.malformed"},
+		{"256 mutes", mutes(256), "ok"},
+		{"257 mutes", mutes(257), "plan.malformed"},
+		{"8 exceptions", exceptions(8), "ok"},
+		{"9 exceptions", exceptions(9), "policy.malformed"},
 		{"100 lines", lines(100), "ok"},
 		{"101 lines", lines(101), "receipt.malformed"},
 		{"64 places", places(64), "ok"},

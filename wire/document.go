@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"loa"
@@ -50,6 +51,21 @@ func Classes() []string {
 	return []string{string(Normal), string(Priority), string(Emergency), string(Exercise)}
 }
 
+// Role is what a warrant is for when it is no bulletin: the standing items of a
+// session, and the sound a pole is tried with. In national mourning speakers
+// leave out music. Only class normal has roles.
+type Role string
+
+// The roles.
+const (
+	NoRole    Role = "" // a bulletin
+	Tune      Role = "tune"
+	Greeting  Role = "greeting"
+	Music     Role = "music"
+	Goodbye   Role = "goodbye"
+	TestSound Role = "test"
+)
+
 // Point is a coordinate in integer microdegrees (WGS 84), so that two devices
 // never round differently.
 type Point struct {
@@ -78,13 +94,15 @@ type Place struct {
 }
 
 // Media is one sound of a warrant: the SHA-256 of its bytes, how many they are,
-// how long they sound in milliseconds, and their form ("mp3-64-32-1", the
-// canonical form that CheckFrames knows).
+// how long they sound in milliseconds, their form ("mp3-64-32-1", the canonical
+// form that CheckFrames knows), and the language spoken (BCP 47), "" if nobody
+// said.
 type Media struct {
 	Hash  string `json:"hash"`
 	Bytes int64  `json:"bytes"`
 	MS    int64  `json:"ms"`
 	Form  string `json:"form"`
+	Lang  string `json:"lang,omitempty"`
 }
 
 // CanonicalForm is the only media form of version 0.
@@ -99,6 +117,7 @@ type Warrant struct {
 	Kind     string          `json:"kind"` // "play" or "stop"
 	ID       string          `json:"id"`
 	Class    Class           `json:"class"`
+	Role     Role            `json:"role,omitempty"`
 	Issuer   loa.Path        `json:"issuer"` // the unit that speaks
 	Author   string          `json:"author"` // person id; never among those who approve
 	Title    string          `json:"title"`  // for logs and displays, 200 bytes at most
@@ -125,7 +144,17 @@ type Slot struct {
 	Warrant string     `json:"warrant"`         // hash of the warrant's envelope
 	Start   int64      `json:"start"`           // UTC ms
 	Scope   []loa.Path `json:"scope,omitempty"` // narrower than the warrant's
+	Poles   []string   `json:"poles,omitempty"` // public codes: these poles only
 	Repeat  int        `json:"repeat,omitempty"`
+}
+
+// Mute (tạm ngưng) keeps one pole silent for a while: a funeral, an exam. It
+// takes away and never authorises, so the plan may carry it; an emergency
+// sounds all the same.
+type Mute struct {
+	Pole  string `json:"pole"`  // public code
+	From  int64  `json:"from"`  // UTC ms
+	Until int64  `json:"until"` // UTC ms
 }
 
 // Plan (lịch phát) is the complete list of slots of one commune for the coming
@@ -139,6 +168,7 @@ type Plan struct {
 	Made    int64           `json:"made"`
 	Until   int64           `json:"until"` // good until, UTC ms
 	Slots   []Slot          `json:"slots"`
+	Mutes   []Mute          `json:"mutes,omitempty"`
 	Ignore  json.RawMessage `json:"ignorable,omitempty"`
 }
 
@@ -174,7 +204,9 @@ type Placement struct {
 	Version  int64           `json:"version"`
 	Paths    []loa.Path      `json:"paths"` // the first is the pole's own place
 	At       *Point          `json:"at,omitempty"`
-	Cap      int             `json:"cap"` // volume in percent it never exceeds
+	Cap      int             `json:"cap"`               // volume in percent it never exceeds, an emergency neither
+	Volumes  []Volume        `json:"volumes,omitempty"` // lower at times
+	Hours    []Hours         `json:"hours,omitempty"`   // narrower hours of a school, a hospital, a pagoda; none: the policies' alone
 	LocalMic bool            `json:"local_mic"`
 	Revoked  bool            `json:"revoked"` // the box was taken away: nothing sounds
 	Ignore   json.RawMessage `json:"ignorable,omitempty"`
@@ -188,18 +220,46 @@ type Hours struct {
 	Until int   `json:"until"` // minutes after midnight, at most 1440
 }
 
+// Volume is the volume in percent that is not exceeded between two minutes of
+// local time, every day.
+type Volume struct {
+	From    int `json:"from"`  // minutes after midnight
+	Until   int `json:"until"` // minutes after midnight, at most 1440
+	Percent int `json:"percent"`
+}
+
+// Span is from one moment to before another, UTC milliseconds.
+type Span struct {
+	From  int64 `json:"from"`
+	Until int64 `json:"until"`
+}
+
+// Exception opens the hours of one policy once: New Year's Eve, an election.
+type Exception struct {
+	From   int64  `json:"from"`  // UTC ms
+	Until  int64  `json:"until"` // UTC ms, MaxException after From at most
+	Reason string `json:"reason"`
+}
+
+// MaxException is how long, in milliseconds, an exception lasts at most, so that
+// none becomes the rule.
+const MaxException = 12 * 60 * 60_000
+
 // Policy is the rule of a place; the effective rule of a device is the
 // intersection of those along its path. Without any, only emergencies sound.
 type Policy struct {
-	V       int             `json:"v"`
-	Kind    string          `json:"kind"`
-	Path    loa.Path        `json:"path"`
-	Version int64           `json:"version"`
-	Hours   []Hours         `json:"hours"`
-	Volume  int             `json:"volume"` // percent at most
-	From    int64           `json:"from"`
-	Until   int64           `json:"until"`
-	Ignore  json.RawMessage `json:"ignorable,omitempty"`
+	V          int             `json:"v"`
+	Kind       string          `json:"kind"`
+	Path       loa.Path        `json:"path"`
+	Version    int64           `json:"version"`
+	Hours      []Hours         `json:"hours"`
+	Volume     int             `json:"volume"`            // percent at most
+	Volumes    []Volume        `json:"volumes,omitempty"` // lower at times: the night
+	Exceptions []Exception     `json:"exceptions,omitempty"`
+	Mourning   []Span          `json:"mourning,omitempty"` // music is silent inside
+	From       int64           `json:"from"`
+	Until      int64           `json:"until"`
+	Ignore     json.RawMessage `json:"ignorable,omitempty"`
 }
 
 // Result is how a slot ended on a device.
@@ -370,6 +430,10 @@ func (w Warrant) Check() error {
 	if w.Approval == "weak" && w.Class != Normal {
 		return loa.Errorf(loa.Forbidden, "warrant.weak_approval", string(w.Class))
 	}
+	if w.Role != NoRole && (w.Class != Normal || w.Kind != "play" ||
+		!slices.Contains([]Role{Tune, Greeting, Music, Goodbye, TestSound}, w.Role)) {
+		return malformed("warrant", "role")
+	}
 	if w.Now != (w.Seq > 0) {
 		return malformed("warrant", "now without number")
 	}
@@ -402,7 +466,7 @@ func (w Warrant) checkPlay() error {
 		return malformed("warrant", "media")
 	}
 	for _, m := range w.Media {
-		if !loa.IsHash(m.Hash) || m.Bytes <= 0 || m.Bytes > 64<<20 || m.MS <= 0 || m.MS > maxFrames*36 {
+		if !loa.IsHash(m.Hash) || m.Bytes <= 0 || m.Bytes > 64<<20 || m.MS <= 0 || m.MS > maxFrames*36 || !isLang(m.Lang) {
 			return malformed("warrant", "media")
 		}
 	}
@@ -413,6 +477,24 @@ func (w Warrant) checkPlay() error {
 		return malformed("warrant", "speech")
 	}
 	return nil
+}
+
+// isLang reports whether s is empty or has the form of a BCP 47 tag: a language
+// of two or three lower-case letters, then subtags of up to eight letters or
+// digits.
+func isLang(s string) bool {
+	if len(s) > 35 {
+		return false
+	}
+	for i, part := range strings.Split(s, "-") {
+		if i == 0 && s != "" && (len(part) < 2 || len(part) > 3 || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz") != "") {
+			return false
+		}
+		if i > 0 && (part == "" || len(part) > 8 || strings.Trim(strings.ToLower(part), "abcdefghijklmnopqrstuvwxyz0123456789") != "") {
+			return false
+		}
+	}
+	return true
 }
 
 // Paths lists the paths of the warrant's scope and its issuer: everything its
@@ -451,14 +533,30 @@ func (p Plan) Check() error {
 			return malformed("plan", "slot "+s.ID)
 		}
 		seen[s.ID] = true
+		if len(s.Poles) > 64 || slices.ContainsFunc(s.Poles, notCode) {
+			return malformed("plan", "poles of slot "+s.ID)
+		}
 		for _, q := range s.Scope {
 			if _, err := loa.ParsePath(string(q)); err != nil {
 				return err
 			}
 		}
 	}
+	if len(p.Mutes) > 256 {
+		return malformed("plan", "mutes")
+	}
+	for _, m := range p.Mutes {
+		if notCode(m.Pole) || m.From <= 0 || m.Until <= m.From {
+			return malformed("plan", "mute of "+m.Pole)
+		}
+	}
 	return nil
 }
+
+// MaxCode is how long, in bytes, a pole's public code is at most.
+const MaxCode = 32
+
+func notCode(s string) bool { return s == "" || len(s) > MaxCode }
 
 // Check says what is wrong with a beacon's own content.
 func (b Beacon) Check() error {
@@ -495,6 +593,9 @@ func (p Placement) Check() error {
 	if p.At != nil && !p.At.onEarth() {
 		return malformed("placement", "at")
 	}
+	if len(p.Code) > MaxCode || len(p.Hours) > 8 || !areHours(p.Hours) || len(p.Volumes) > 8 || !areVolumes(p.Volumes) {
+		return malformed("placement", "code, hours or volumes")
+	}
 	if len(p.Paths) == 0 || len(p.Paths) > 16 {
 		return malformed("placement", "paths")
 	}
@@ -521,17 +622,43 @@ func (p Policy) Check() error {
 	if p.Version < 1 || p.Volume < 0 || p.Volume > 100 || p.From >= p.Until || len(p.Hours) > 32 {
 		return malformed("policy", "version, volume or dates")
 	}
-	for _, h := range p.Hours {
-		if len(h.Days) == 0 || len(h.Days) > 7 || h.From < 0 || h.Until > 1440 || h.From >= h.Until {
-			return malformed("policy", "hours")
+	if !areHours(p.Hours) || len(p.Volumes) > 8 || !areVolumes(p.Volumes) {
+		return malformed("policy", "hours or volumes")
+	}
+	if len(p.Exceptions) > 8 || len(p.Mourning) > 8 {
+		return malformed("policy", "exceptions or mourning")
+	}
+	for _, e := range p.Exceptions {
+		if e.From <= 0 || e.Until <= e.From || e.Until-e.From > MaxException || e.Reason == "" || len(e.Reason) > 120 {
+			return malformed("policy", "exception")
 		}
-		for _, d := range h.Days {
-			if d < 1 || d > 7 {
-				return malformed("policy", "days")
-			}
+	}
+	for _, m := range p.Mourning {
+		if m.From <= 0 || m.Until <= m.From {
+			return malformed("policy", "mourning")
 		}
 	}
 	return nil
+}
+
+func areHours(all []Hours) bool {
+	for _, h := range all {
+		if len(h.Days) == 0 || len(h.Days) > 7 || h.From < 0 || h.Until > 1440 || h.From >= h.Until {
+			return false
+		}
+		for _, d := range h.Days {
+			if d < 1 || d > 7 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func areVolumes(all []Volume) bool {
+	return !slices.ContainsFunc(all, func(v Volume) bool {
+		return v.From < 0 || v.Until > 1440 || v.From >= v.Until || v.Percent < 1 || v.Percent > 100
+	})
 }
 
 // Check says what is wrong with a receipt's own content.

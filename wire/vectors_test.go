@@ -444,6 +444,9 @@ func writeWarrants(s scribe) {
 	normal("two of three keys", "ok", nil, under("two keys"), by("commune", "third"))
 	normal("with something that may be ignored", "ok", func(w *wire.Warrant) { w.Ignore = json.RawMessage(`{"later":1}`) })
 
+	normal("the tune of a session", "ok", func(w *wire.Warrant) { w.Role, w.PlaysDay, w.Plays = wire.Tune, 4, 1464 })
+	normal("in Tày", "ok", func(w *wire.Warrant) { w.Media[0].Lang = "tyz-Latn" })
+
 	// Who
 	normal("a stranger's key", "seal.unknown_key", nil, by("stranger"))
 	normal("the root's key", "seal.unknown_key", nil, by("root"))
@@ -550,6 +553,11 @@ func writeWarrants(s scribe) {
 	normal("a sound of no length", "warrant.malformed", func(w *wire.Warrant) { w.Media[0].MS = 0 })
 	normal("a sound above an hour", "warrant.malformed", func(w *wire.Warrant) { w.Media[0].MS = hour + 1 })
 	normal("a play that stops another", "warrant.malformed", func(w *wire.Warrant) { w.Stops = []string{hash("warrant")} })
+	normal("an unknown role", "warrant.malformed", func(w *wire.Warrant) { w.Role = "siren" })
+	normal("music of class priority", "warrant.malformed", func(w *wire.Warrant) { w.Role, w.Class = wire.Music, wire.Priority })
+	urgent("an emergency that is a test sound", "warrant.malformed", func(w *wire.Warrant) { w.Role = wire.TestSound })
+	normal("a bulletin made music after it was sealed", "seal.unknown_key", func(w *wire.Warrant) { w.Role = wire.Tune }, after(repacked(`"tune"`, `"music"`)))
+	normal("a language that is none", "warrant.malformed", func(w *wire.Warrant) { w.Media[0].Lang = "Vietnamese" })
 	normal("no plays", "warrant.malformed", func(w *wire.Warrant) { w.Plays, w.PlaysDay = 0, 0 })
 	normal("more plays a day than in all", "warrant.malformed", func(w *wire.Warrant) { w.PlaysDay = 7 })
 	normal("a cap of 101", "warrant.malformed", func(w *wire.Warrant) { w.Cap = 101 })
@@ -588,6 +596,13 @@ func writePlans(s scribe) {
 	}
 	s.add("a plan", "ok", plan())
 	with("a plan without slots", "ok", func(p *wire.Plan) { p.Slots = []wire.Slot{} })
+	with("a slot for two poles and a mute", "ok", func(p *wire.Plan) {
+		p.Slots[0].Poles = []string{"HA-01", "HA-02"}
+		p.Mutes = []wire.Mute{{Pole: "HA-01", From: today() + 7*hour, Until: today() + 14*hour}}
+	})
+	with("a pole without a code", "plan.malformed", func(p *wire.Plan) { p.Slots[0].Poles = []string{""} })
+	with("a mute of no pole", "plan.malformed", func(p *wire.Plan) { p.Mutes = []wire.Mute{{From: 1, Until: 2}} })
+	with("a mute that ends before it begins", "plan.malformed", func(p *wire.Plan) { p.Mutes = []wire.Mute{{Pole: "HA-01", From: 2, Until: 2}} })
 	s.add("an authority's key", "seal.wrong_role", plan(), by("commune"))
 	s.add("the beacon key", "seal.wrong_role", plan(), by("beacon"))
 	s.add("a stranger's key", "seal.unknown_key", plan(), by("stranger"))
@@ -632,6 +647,15 @@ func writePlacements(s scribe) {
 	}
 	s.add("a placement", "ok", placement())
 	s.add("by the province", "ok", placement(), by("province"))
+	with("of a pagoda's gate", "ok", func(p *wire.Placement) {
+		p.Hours, p.Volumes = []wire.Hours{everyDay(330, 1140)}, []wire.Volume{{From: 0, Until: 720, Percent: 35}}
+	})
+	with("a volume of nought in the morning", "placement.malformed", func(p *wire.Placement) {
+		p.Volumes = []wire.Volume{{From: 0, Until: 720}}
+	})
+	with("its own hours over midnight", "placement.malformed", func(p *wire.Placement) {
+		p.Hours = []wire.Hours{{Days: []int{1}, From: 1320, Until: 60}}
+	})
 	with("of a box that was taken away", "ok", func(p *wire.Placement) { p.Revoked = true })
 	s.add("the sibling commune's key", "seal.wrong_path", placement(), by("sibling"))
 	s.add("the dispatch key", "seal.wrong_role", placement(), by("dispatch"))
@@ -655,6 +679,22 @@ func writePolicies(s scribe) {
 	}
 	s.add("the province's policy", "ok", policy())
 	with("the commune's policy", "ok", func(p *wire.Policy) { p.Path = here }, by("commune"))
+	with("with a New Year's Eve, a mourning and a quieter night", "ok", func(p *wire.Policy) {
+		p.Exceptions = []wire.Exception{{From: today() + 23*hour, Until: today() + 25*hour, Reason: "Đón giao thừa"}}
+		p.Mourning = []wire.Span{{From: today(), Until: today() + 3*day}}
+		p.Volumes = []wire.Volume{{From: 1260, Until: 1440, Percent: 40}}
+	})
+	with("an exception of half a day and a millisecond", "policy.malformed", func(p *wire.Policy) {
+		p.Exceptions = []wire.Exception{{From: today(), Until: today() + wire.MaxException + 1, Reason: "x"}}
+	})
+	with("an exception without a reason", "policy.malformed", func(p *wire.Policy) {
+		p.Exceptions = []wire.Exception{{From: today(), Until: today() + hour}}
+	})
+	with("a mourning that ends before it begins", "policy.malformed", func(p *wire.Policy) {
+		p.Mourning = []wire.Span{{From: today(), Until: today()}}
+	})
+	s.add("an exception put in after it was sealed", "seal.unknown_key", policy(),
+		after(repacked(`"volume":85`, `"volume":85,"exceptions":[{"from":1,"until":2,"reason":"x"}]`)))
 	s.add("the province's policy by a commune", "seal.wrong_path", policy(), by("commune"))
 	with("the country's policy by a province", "seal.wrong_path", func(p *wire.Policy) { p.Path = "vn" })
 	s.add("the dispatch key", "seal.wrong_role", policy(), by("dispatch"))
