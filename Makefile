@@ -48,4 +48,4 @@ tools-test:
 
 .PHONY: tools-long
 tools-long:
-	@./scripts/tools ffmpeg espeak-ng postgresql chromium
+	@./scripts/tools ffmpeg espeak-ng postgresql chromium npm brotli

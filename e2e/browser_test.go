@@ -93,6 +93,12 @@ func openChromium(t *testing.T) context.Context {
 	if err != nil {
 		t.Fatal("chromium is not installed; make test-long installs it")
 	}
+	return startChromium(t, program)
+}
+
+// startChromium starts this browser program.
+func startChromium(t *testing.T, program string) context.Context {
+	t.Helper()
 	flags := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Flag("lang", "vi"), chromedp.Flag("accept-lang", "vi"))
 	for _, f := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "no-proxy-server"} {
@@ -241,11 +247,7 @@ func (v *visitor) sees(what, expression string) {
 func (v *visitor) at(path string) {
 	v.Helper()
 	v.sees(path, fmt.Sprintf("location.pathname == %q && document.readyState == 'complete'", path))
-	var over int
-	v.run(chromedp.Evaluate("document.documentElement.scrollWidth - innerWidth", &over))
-	if over > 0 {
-		v.Errorf("%s is %d pixels wider than %s's screen", path, over, v.Login)
-	}
+	v.fits(path)
 }
 
 // tap presses what a selector finds, once it is there, enabled, and nothing lies
