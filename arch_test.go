@@ -54,6 +54,7 @@ var law = house{
 		"bus/natsd": ".",
 		"door":      ". bus bus/natsd seal wire",
 		// the registers
+		"calendar":          ". db journal lang unit",
 		"unit":              ". db journal lang",
 		"unit/national/gen": "",
 		"office":            ". db journal lang unit",

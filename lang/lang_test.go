@@ -39,6 +39,7 @@ type used struct {
 
 var (
 	word     = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[A-Za-z0-9_]+)*$`)
+	begin    = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+\.$`)
 	templT   = regexp.MustCompile(`\bT "([a-z0-9_.]+)"`)
 	templPut = regexp.MustCompile(`print "([a-z_.]+\.)"`)
 )
@@ -91,6 +92,8 @@ func (u *used) file(dir string, file *ast.File) {
 			case !ok:
 			case word.MatchString(s):
 				u.literals[s] = true
+			case begin.MatchString(s): // "calendar.kind." + a word
+				u.prefixes = append(u.prefixes, s)
 			case strings.Contains(s, ".%d") && strings.HasPrefix(dir, "web"):
 				u.prefixes = append(u.prefixes, s[:strings.Index(s, "%")])
 			}
