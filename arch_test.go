@@ -61,19 +61,20 @@ var law = house{
 		"people":            ". db journal lang office unit",
 		"speaker":           ". db journal seal unit wire",
 		// sound
-		"voice": ".",
-		"sound": ". wire",
+		"voice":   ".",
+		"lexicon": ". db journal lang unit voice",
+		"sound":   ". wire",
 		// the outward line
 		"bulletin": ". db journal lang seal sound speaker unit voice wire",
 		"edge":     ". seal wire",
 		// faces
 		"web":      ". lang people",
-		"web/desk": ". bulletin journal lang office people speaker unit voice web wire",
+		"web/desk": ". bulletin journal lang lexicon office people sound speaker unit voice web wire",
 		"web/api":  ". bulletin seal speaker web wire",
 		// put together
 		"node": ". bulletin bus bus/natsd db door journal lang office people seal signer sound speaker unit" +
-			" voice web web/api web/desk wire",
-		"cmd/loa":         ". bulletin db edge lang node office people signer signer/softkey sound speaker unit voice wire",
+			" lexicon voice web web/api web/desk wire",
+		"cmd/loa":         ". bulletin db edge lang lexicon node office people signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
 		"e2e":             "*",
 	},

@@ -104,6 +104,7 @@ type Bulletin struct {
 	Text       string // as written
 	Spoken     string // as read out
 	Scope      []loa.Path
+	SpokenBy   string // the engine that spoke it, and its voice; "" before it was spoken
 	Accent     string // north, central, south
 	From       int64  // UTC ms
 	Until      int64  // UTC ms: hết hạn phát
@@ -142,9 +143,9 @@ func (b Bulletin) places() []wire.Place {
 // slotMS is how long one slot of the bulletin sounds.
 func (b Bulletin) slotMS() int64 { return b.MediaMS + int64(b.Repeat)*(b.MediaMS+wire.Spacing) }
 
-// Speech turns spoken text into a WAV.
+// Speech turns spoken text into sound.
 type Speech interface {
-	Say(ctx context.Context, text string, v voice.Voice) ([]byte, error)
+	Say(ctx context.Context, text string, v voice.Voice) (voice.Speech, error)
 }
 
 // Encoder brings the program's own speech into the canonical form.
@@ -160,8 +161,9 @@ type Flow struct {
 	Blobs   *db.Blobs
 	Signer  speaker.Sealer
 	Keys    speaker.Keys
-	// Lexicon gives a commune's own words for the normaliser; nil for none.
-	Lexicon map[string]string
+	// Lexicon is how a place reads its own words, written form to spoken form;
+	// nil: as everybody does.
+	Lexicon func(tx *db.Tx, place loa.Path) (map[string]string, error)
 	// Lead is how far ahead phát ngay places its slot, so that devices can
 	// fetch the sound and start together.
 	Lead int64 // milliseconds

@@ -113,7 +113,9 @@ func (f *Flow) Draft(ctx context.Context, who loa.Actor, n Notice) (Bulletin, er
 			return err
 		}
 		b = Bulletin{ID: loa.NewID(tx.Now()), Author: who.ID, AuthorName: who.Name, State: Draft, MadeAt: tx.NowMS(), ChangedAt: tx.NowMS()}
-		b.take(f, clean)
+		if err := f.take(tx, &b, clean); err != nil {
+			return err
+		}
 		if err := insert(tx, b); err != nil {
 			return err
 		}
@@ -146,20 +148,75 @@ func (f *Flow) Edit(ctx context.Context, who loa.Actor, id string, n Notice) (Bu
 			return journal.Entry{}, err
 		}
 		b.Author, b.AuthorName = who.ID, who.Name
-		b.take(f, clean)
+		if err := f.take(tx, b, clean); err != nil {
+			return journal.Entry{}, err
+		}
 		return journal.Entry{Data: map[string]string{"title": b.Title}}, nil
 	})
 }
 
-func (b *Bulletin) take(f *Flow, n Notice) {
+// take puts a notice into the bulletin, with the words it will be read in.
+func (f *Flow) take(tx *db.Tx, b *Bulletin, n Notice) error {
 	b.Path, b.Class, b.Title, b.Text, b.Scope, b.Accent = n.Path, n.Class, n.Title, n.Text, n.Scope, n.Accent
 	b.From, b.Until, b.PlaysDay, b.Plays, b.Repeat = n.From.UnixMilli(), n.Until.UnixMilli(), n.PlaysDay, n.Plays, n.Repeat
-	b.Spoken = f.Speak(b.Text, b.Accent).Text
+	spoken, err := f.speak(tx, b.Path, b.Text, b.Accent)
+	b.Spoken = spoken.Text
+	return err
 }
 
-// Speak shows what would be read out, and what changed on the way.
-func (f *Flow) Speak(text, accent string) voice.Spoken {
-	return voice.Normalizer{South: accent == "south", Lexicon: f.Lexicon}.Speak(text)
+// Speak shows what would be read out at a place, and what changed on the way.
+func (f *Flow) Speak(ctx context.Context, place loa.Path, text, accent string) (spoken voice.Spoken, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		spoken, err = f.speak(tx, place, text, accent)
+		return err
+	})
+	return spoken, err
+}
+
+// speak reads a text as the place does at this moment.
+func (f *Flow) speak(tx *db.Tx, place loa.Path, text, accent string) (voice.Spoken, error) {
+	n := voice.Normalizer{South: accent == "south"}
+	if f.Lexicon != nil {
+		words, err := f.Lexicon(tx, place)
+		if err != nil {
+			return voice.Spoken{}, err
+		}
+		n.Lexicon = words
+	}
+	return n.Speak(text), nil
+}
+
+// Spoken is what is read out of a bulletin, with its changes: a draft as its
+// place reads it now, everything later in the very words that were fixed. The
+// lexicon may have changed since then; known says that the changes are still
+// those the words came from, otherwise there are none to show.
+func (f *Flow) Spoken(ctx context.Context, b Bulletin) (spoken voice.Spoken, known bool, err error) {
+	spoken, err = f.Speak(ctx, b.Path, b.Text, b.Accent)
+	if err != nil || b.State == Draft || spoken.Text == b.Spoken {
+		return spoken, true, err
+	}
+	return voice.Spoken{Text: b.Spoken}, false, nil
+}
+
+// Preview is the sound that asking for approval would make of a text, and the
+// engine that spoke it. Nothing is kept; it needs bulletin.write at the place.
+func (f *Flow) Preview(ctx context.Context, who loa.Actor, place loa.Path, text, accent string) (mp3 []byte, by string, err error) {
+	if err := who.Must(loa.RightWrite, place); err != nil {
+		return nil, "", err
+	}
+	spoken, err := f.Speak(ctx, place, text, accent)
+	if err != nil {
+		return nil, "", err
+	}
+	speech, err := f.Speech.Say(ctx, spoken.Text, voice.Voice{Accent: accent})
+	if err != nil {
+		return nil, "", fmt.Errorf("speak preview: %w", err)
+	}
+	res, err := f.Encoder.Speech(ctx, speech.WAV)
+	if err != nil {
+		return nil, "", fmt.Errorf("encode preview: %w", err)
+	}
+	return res.MP3, speech.By, nil
 }
 
 // Submit asks for approval (trình duyệt): the text is spoken, brought into the
@@ -173,11 +230,15 @@ func (f *Flow) Submit(ctx context.Context, who loa.Actor, id string) (Bulletin, 
 	if err := b.may(submit); err != nil {
 		return Bulletin{}, err
 	}
-	wav, err := f.Speech.Say(ctx, b.Spoken, voice.Voice{Accent: b.Accent})
+	spoken, err := f.Speak(ctx, b.Path, b.Text, b.Accent) // words may have been corrected since it was kept
+	if err != nil {
+		return Bulletin{}, err
+	}
+	speech, err := f.Speech.Say(ctx, spoken.Text, voice.Voice{Accent: b.Accent})
 	if err != nil {
 		return Bulletin{}, fmt.Errorf("speak bulletin: %w", err)
 	}
-	res, err := f.Encoder.Speech(ctx, wav)
+	res, err := f.Encoder.Speech(ctx, speech.WAV)
 	if err != nil {
 		return Bulletin{}, fmt.Errorf("encode bulletin: %w", err)
 	}
@@ -185,14 +246,18 @@ func (f *Flow) Submit(ctx context.Context, who loa.Actor, id string) (Bulletin, 
 	if err != nil {
 		return Bulletin{}, fmt.Errorf("keep sound: %w", err)
 	}
-	spoken := b.Spoken
 	return f.step(ctx, who, id, submit, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
 		if err := who.Must(loa.RightWrite, b.Path); err != nil {
 			return journal.Entry{}, err
 		}
-		if b.Spoken != spoken {
+		again, err := f.speak(tx, b.Path, b.Text, b.Accent)
+		if err != nil {
+			return journal.Entry{}, err
+		}
+		if again.Text != spoken.Text {
 			return journal.Entry{}, loa.Errorf(loa.Conflict, "bulletin.changed_meanwhile")
 		}
+		b.Spoken, b.SpokenBy = spoken.Text, speech.By
 		if b.Until <= tx.NowMS() {
 			return journal.Entry{}, loa.Errorf(loa.Invalid, "bulletin.dates")
 		}
@@ -202,7 +267,7 @@ func (f *Flow) Submit(ctx context.Context, who loa.Actor, id string) (Bulletin, 
 			return journal.Entry{}, err
 		}
 		b.Note = ""
-		return journal.Entry{Data: map[string]any{"payload": loa.Hash(b.Payload), "media": hash, "ms": b.MediaMS}}, nil
+		return journal.Entry{Data: map[string]any{"payload": loa.Hash(b.Payload), "media": hash, "ms": b.MediaMS, "spoken_by": b.SpokenBy}}, nil
 	})
 }
 

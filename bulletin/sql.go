@@ -11,12 +11,12 @@ import (
 	"loa/lang"
 )
 
-const columns = `id, path, author, author_name, state, class, title, text, spoken, scope, accent, from_ms, until_ms,
+const columns = `id, path, author, author_name, state, class, title, text, spoken, spoken_by, scope, accent, from_ms, until_ms,
 	plays_day, plays, repeat_count, media, media_bytes, media_ms, loudness, payload, warrant, stop_payload, note, made_at, changed_at`
 
 func scan(scan func(...any) error) (b Bulletin, err error) {
 	var scope string
-	err = scan(&b.ID, &b.Path, &b.Author, &b.AuthorName, &b.State, &b.Class, &b.Title, &b.Text, &b.Spoken, &scope, &b.Accent,
+	err = scan(&b.ID, &b.Path, &b.Author, &b.AuthorName, &b.State, &b.Class, &b.Title, &b.Text, &b.Spoken, &b.SpokenBy, &scope, &b.Accent,
 		&b.From, &b.Until, &b.PlaysDay, &b.Plays, &b.Repeat, &b.Media, &b.MediaBytes, &b.MediaMS, &b.Loudness, &b.Payload,
 		&b.Warrant, &b.StopBytes, &b.Note, &b.MadeAt, &b.ChangedAt)
 	for p := range strings.FieldsSeq(scope) {
@@ -47,18 +47,18 @@ func (b Bulletin) row() []any {
 	for i, p := range b.Scope {
 		scope[i] = string(p)
 	}
-	return []any{b.ID, b.Path, b.Author, b.AuthorName, string(b.State), string(b.Class), b.Title, b.Text, b.Spoken,
+	return []any{b.ID, b.Path, b.Author, b.AuthorName, string(b.State), string(b.Class), b.Title, b.Text, b.Spoken, b.SpokenBy,
 		strings.Join(scope, "\n"), b.Accent, b.From, b.Until, b.PlaysDay, b.Plays, b.Repeat, b.Media, b.MediaBytes, b.MediaMS,
 		b.Loudness, b.Payload, b.Warrant, b.StopBytes, b.Note, b.MadeAt, b.ChangedAt, lang.Fold(b.Title + "\n" + b.Text)}
 }
 
 func insert(tx *db.Tx, b Bulletin) error {
-	_, err := tx.Exec(`INSERT INTO bulletin (`+columns+`, title_fold) VALUES (?`+strings.Repeat(", ?", 26)+`)`, b.row()...)
+	_, err := tx.Exec(`INSERT INTO bulletin (`+columns+`, title_fold) VALUES (?`+strings.Repeat(", ?", 27)+`)`, b.row()...)
 	return err
 }
 
 func store(tx *db.Tx, b Bulletin) error {
-	_, err := tx.Exec(`UPDATE bulletin SET (`+columns+`, title_fold) = (?`+strings.Repeat(", ?", 26)+`) WHERE id = ?`,
+	_, err := tx.Exec(`UPDATE bulletin SET (`+columns+`, title_fold) = (?`+strings.Repeat(", ?", 27)+`) WHERE id = ?`,
 		append(b.row(), b.ID)...)
 	return err
 }

@@ -21,6 +21,7 @@ import (
 	"loa/db"
 	"loa/db/dbtest"
 	"loa/journal"
+	"loa/lexicon"
 	"loa/seal"
 	"loa/signer"
 	"loa/signer/softkey"
@@ -128,7 +129,8 @@ func build(t *testing.T, url string) *station {
 	w.register = &speaker.Register{DB: w.db, Keys: keys, Signer: w.signer, Root: w.ceremony.Root, Said: w.hear}
 	w.ok(w.register.Believe(t.Context(), w.ceremony.Delegations))
 	w.flow = &bulletin.Flow{
-		DB: w.db, Speech: voice.Espeak{}, Encoder: remembered{sound.Encoder{Dir: t.TempDir(), Self: Binary(t)}},
+		Lexicon: lexicon.Readings,
+		DB:      w.db, Speech: voice.Espeak{}, Encoder: remembered{sound.Encoder{Dir: t.TempDir(), Self: Binary(t)}},
 		Blobs: &db.Blobs{Dir: t.TempDir()}, Signer: w.signer, Keys: keys, Lead: 60_000, Said: w.hear,
 	}
 	return w

@@ -24,6 +24,7 @@ import (
 	"loa/db/dbtest"
 	"loa/journal"
 	"loa/lang"
+	"loa/lexicon"
 	"loa/office"
 	"loa/people"
 	"loa/speaker"
@@ -65,7 +66,7 @@ func openDesk(t *testing.T, soft bool) *bureau {
 	ground, err := web.New(web.Config{Catalog: catalog, People: b.people, Clock: w.clock, Log: logs, Hub: b.hub, Demo: true})
 	w.ok(err)
 	c := desk.Config{
-		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, People: b.people, Sound: w.flow.Blobs.Get,
+		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, Words: &lexicon.Register{DB: w.db}, People: b.people, Sound: w.flow.Blobs.Get,
 		Journal: func(ctx context.Context, f journal.Filter) (rows []journal.Row, err error) {
 			err = w.db.Read(ctx, func(tx *db.Tx) error {
 				rows, err = journal.List(tx, f)

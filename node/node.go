@@ -23,6 +23,7 @@ import (
 	"loa/door"
 	"loa/journal"
 	"loa/lang"
+	"loa/lexicon"
 	"loa/office"
 	"loa/people"
 	"loa/seal"
@@ -55,6 +56,7 @@ type Node struct {
 	DB        *db.DB
 	Blobs     *db.Blobs
 	Units     *unit.Register
+	Words     *lexicon.Register
 	Offices   *office.Register
 	People    *people.Register
 	Speakers  *speaker.Register
@@ -112,11 +114,12 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 		return n, err
 	}
 	n.Units = &unit.Register{DB: n.DB}
+	n.Words = &lexicon.Register{DB: n.DB}
 	n.Offices = &office.Register{DB: n.DB}
 	n.People = &people.Register{DB: n.DB, RPID: c.RPID(), Origin: c.Origin, Issuer: "Loa", OpenLinks: n.Root.Demo}
 	n.Speakers = &speaker.Register{DB: n.DB, Keys: keys, Signer: n.Signer, Root: n.Root, Said: n.said}
 	n.Bulletins = &bulletin.Flow{
-		DB: n.DB, Blobs: n.Blobs, Signer: n.Signer, Keys: keys, Lead: c.Lead.Milliseconds(), Said: n.said,
+		DB: n.DB, Blobs: n.Blobs, Signer: n.Signer, Keys: keys, Lead: c.Lead.Milliseconds(), Said: n.said, Lexicon: lexicon.Readings,
 		Speech:  &voice.Cache{Dir: filepath.Join(c.Dir, "speech"), Engine: &voice.Espeak{Path: "espeak-ng"}},
 		Encoder: sound.Encoder{FFmpeg: "ffmpeg", Self: o.Self},
 	}
@@ -157,7 +160,7 @@ func (n *Node) openPages() error {
 	if err != nil {
 		return err
 	}
-	routes, err := desk.New(desk.Config{Site: site, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units,
+	routes, err := desk.New(desk.Config{Site: site, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
 		People: n.People, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, SoftApprove: n.opts.SoftApprove})
 	if err != nil {
 		return err

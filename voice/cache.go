@@ -27,26 +27,27 @@ func (c Cache) Name() string { return c.Engine.Name() }
 // Say gives the kept sound, or has the engine speak and keeps it. Two callers
 // with the same text may both wait for the engine; each file appears whole
 // under its name (written aside, synced, renamed), so neither sees half of it.
-func (c Cache) Say(ctx context.Context, text string, v Voice) ([]byte, error) {
+func (c Cache) Say(ctx context.Context, text string, v Voice) (Speech, error) {
 	v, err := v.checked()
 	if err != nil {
-		return nil, err
+		return Speech{}, err
 	}
 	path := c.path(text, v)
 	wav, err := os.ReadFile(path)
 	if err == nil {
-		return wav, nil
+		return Speech{wav, c.Name()}, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read speech cache: %w", err)
+		return Speech{}, fmt.Errorf("read speech cache: %w", err)
 	}
-	if wav, err = c.Engine.Say(ctx, text, v); err != nil {
-		return nil, err
+	said, err := c.Engine.Say(ctx, text, v)
+	if err != nil {
+		return Speech{}, err
 	}
-	if err := keep(path, wav); err != nil {
-		return nil, fmt.Errorf("keep speech: %w", err)
+	if err := keep(path, said.WAV); err != nil {
+		return Speech{}, fmt.Errorf("keep speech: %w", err)
 	}
-	return wav, nil
+	return said, nil
 }
 
 // path is where a sound is kept. The parts are written with their lengths, so

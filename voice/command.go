@@ -27,10 +27,10 @@ type Command struct {
 func (c Command) Name() string { return c.Label }
 
 // Say gives text to the program and takes its WAV.
-func (c Command) Say(ctx context.Context, text string, v Voice) ([]byte, error) {
+func (c Command) Say(ctx context.Context, text string, v Voice) (Speech, error) {
 	v, err := v.checked()
 	if err != nil {
-		return nil, err
+		return Speech{}, err
 	}
 	fill := strings.NewReplacer(
 		"{accent}", v.Accent,

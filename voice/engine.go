@@ -21,7 +21,13 @@ type Engine interface {
 	// are kept under it.
 	Name() string
 	// Say speaks text. It gives up when ctx ends.
-	Say(ctx context.Context, text string, v Voice) (wav []byte, err error)
+	Say(ctx context.Context, text string, v Voice) (Speech, error)
+}
+
+// Speech is a text as an engine said it.
+type Speech struct {
+	WAV []byte
+	By  string // the engine that spoke: not always the one that was asked
 }
 
 // Voice is how a text is spoken. The zero value is northern at DefaultSpeed.
@@ -73,7 +79,7 @@ const (
 // where to find programs and its home, so no secret travels.
 // Errors: voice.engine_missing, voice.timeout, voice.failed, voice.too_long,
 // voice.not_wav.
-func run(ctx context.Context, timeout time.Duration, name, path string, args []string, text string) ([]byte, error) {
+func run(ctx context.Context, timeout time.Duration, name, path string, args []string, text string) (Speech, error) {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
@@ -81,7 +87,7 @@ func run(ctx context.Context, timeout time.Duration, name, path string, args []s
 	defer cancel()
 	found, err := exec.LookPath(path)
 	if err != nil {
-		return nil, loa.Errorf(loa.Unavailable, "voice.engine_missing", name).Because(err)
+		return Speech{}, loa.Errorf(loa.Unavailable, "voice.engine_missing", name).Because(err)
 	}
 	sound, complaint := &limited{max: maxWAV}, &limited{max: 4096, cut: true}
 	cmd := exec.CommandContext(ctx, found, args...)
@@ -92,18 +98,18 @@ func run(ctx context.Context, timeout time.Duration, name, path string, args []s
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
-		return nil, loa.Errorf(loa.Unavailable, "voice.timeout", name).Because(ctx.Err())
+		return Speech{}, loa.Errorf(loa.Unavailable, "voice.timeout", name).Because(ctx.Err())
 	case sound.full:
-		return nil, loa.Errorf(loa.Invalid, "voice.too_long", name)
+		return Speech{}, loa.Errorf(loa.Invalid, "voice.too_long", name)
 	case err != nil:
-		return nil, loa.Errorf(loa.Unavailable, "voice.failed", name).
+		return Speech{}, loa.Errorf(loa.Unavailable, "voice.failed", name).
 			Because(fmt.Errorf("run %s: %w: %s", found, err, strings.TrimSpace(string(complaint.kept))))
 	}
 	wav, err := fixWAV(sound.kept)
 	if err != nil {
-		return nil, loa.Errorf(loa.Unavailable, "voice.not_wav", name).Because(err)
+		return Speech{}, loa.Errorf(loa.Unavailable, "voice.not_wav", name).Because(err)
 	}
-	return wav, nil
+	return Speech{wav, name}, nil
 }
 
 var errTooLong = errors.New("output too long")

@@ -50,21 +50,21 @@ func TestEspeak(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := float64(samples(t, wav)) / 22050; s < 2 || s > 10 {
+		if s := float64(samples(t, wav.WAV)) / 22050; s < 2 || s > 10 {
 			t.Errorf("%s: %.1f s of speech, want 2 to 10", accent, s)
 		}
 		for other, b := range sounds {
-			if bytes.Equal(b, wav) {
+			if bytes.Equal(b, wav.WAV) {
 				t.Errorf("%s sounds like %s", accent, other)
 			}
 		}
-		sounds[accent] = wav
+		sounds[accent] = wav.WAV
 	}
 	slow, err := Espeak{}.Say(context.Background(), text, Voice{WordsPerMinute: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if samples(t, slow) <= samples(t, sounds["north"]) {
+	if samples(t, slow.WAV) <= samples(t, sounds["north"]) {
 		t.Error("100 words a minute is not slower than 140")
 	}
 }
@@ -75,7 +75,7 @@ func TestEspeakReadsTextOnly(t *testing.T) {
 	needsEspeak(t)
 	for _, text := range []string{"[[h@'loU]] bà con", "--version", "-f /etc/passwd", "<speak>bà con</speak>"} {
 		wav, err := Espeak{}.Say(context.Background(), text, Voice{})
-		if err != nil || samples(t, wav) < 22050/4 {
+		if err != nil || samples(t, wav.WAV) < 22050/4 {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -118,7 +118,7 @@ func TestCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := samples(t, wav); got != 4 {
+	if got := samples(t, wav.WAV); got != 4 {
 		t.Errorf("%d samples, want 4", got)
 	}
 	b, err := os.ReadFile(heard)
@@ -226,7 +226,7 @@ func TestCacheKeeps(t *testing.T) {
 	say := func(c Cache, text string, v Voice) {
 		t.Helper()
 		wav, err := c.Say(context.Background(), text, v)
-		if err != nil || samples(t, wav) != 4 {
+		if err != nil || samples(t, wav.WAV) != 4 {
 			t.Fatalf("say: %v", err)
 		}
 	}
@@ -269,7 +269,7 @@ func TestCacheTwoAtOnce(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			sounds[i] = wav
+			sounds[i] = wav.WAV
 		})
 	}
 	wg.Wait()

@@ -19,10 +19,10 @@ type Espeak struct {
 func (Espeak) Name() string { return "espeak-ng" }
 
 // Say speaks text: 16-bit mono at 22,050 Hz.
-func (e Espeak) Say(ctx context.Context, text string, v Voice) ([]byte, error) {
+func (e Espeak) Say(ctx context.Context, text string, v Voice) (Speech, error) {
 	v, err := v.checked()
 	if err != nil {
-		return nil, err
+		return Speech{}, err
 	}
 	path := e.Path
 	if path == "" {

@@ -152,7 +152,7 @@ func (s *Site) watch(next http.Handler) http.Handler {
 
 // policy lets a page load from here and nowhere else; no script, style or
 // handler may stand in the page itself.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; " +
 	"connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // pathForLog hides what signs a person in.

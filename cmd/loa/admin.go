@@ -276,11 +276,11 @@ func speech(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		wav, err := (&voice.Espeak{Path: "espeak-ng"}).Say(ctx, n.Speak(clean).Text, voice.Voice{Accent: *accent})
+		said, err := (&voice.Espeak{Path: "espeak-ng"}).Say(ctx, n.Speak(clean).Text, voice.Voice{Accent: *accent})
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(*file, wav, 0o600)
+		return os.WriteFile(*file, said.WAV, 0o600)
 	}
 	return errUsage
 }

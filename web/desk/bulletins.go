@@ -2,13 +2,17 @@ package desk
 
 import (
 	"bytes"
+	"mime"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"loa"
 	"loa/bulletin"
+	"loa/lang"
+	"loa/sound"
 	"loa/speaker"
 	"loa/web"
 	"loa/wire"
@@ -130,7 +134,10 @@ func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
 	if err != nil {
 		return page, err
 	}
-	page = bulletinPage{Bulletin: b, Own: b.Author == who.ID, Speech: speech{d.Bulletins.Speak(b.Text, b.Accent)}}
+	page = bulletinPage{Bulletin: b, Own: b.Author == who.ID}
+	if page.Speech, err = d.speechOf(r, b); err != nil {
+		return page, err
+	}
 	if page.Scope, err = d.named(ctx, b.Scope...); err != nil {
 		return page, err
 	}
@@ -254,7 +261,7 @@ func (d *desk) sound(w http.ResponseWriter, r *http.Request) error {
 	if b.Media == "" {
 		return loa.Errorf(loa.NotFound, "bulletin.no_sound")
 	}
-	sound, err := d.Sound(b.Media)
+	mp3, err := d.Sound(b.Media)
 	if err != nil {
 		return err
 	}
@@ -262,8 +269,39 @@ func (d *desk) sound(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Type", "audio/mpeg")
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", strconv.Quote(b.Media))
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(sound))
+	if r.FormValue("download") != "" {
+		mp3 = downloaded(b, mp3)
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(b)}))
+		h.Set("ETag", strconv.Quote(loa.Hash(mp3)))
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(mp3))
 	return nil
+}
+
+// downloaded is a copy that people keep and pass on: it says of itself that a
+// machine speaks.
+func downloaded(b bulletin.Bulletin, mp3 []byte) []byte {
+	t := sound.Tags{Title: b.Title, Encoder: "Loa"}
+	if b.SpokenBy != "" {
+		t.Comment = "Giọng đọc tổng hợp / synthetic speech (" + b.SpokenBy + ")"
+	}
+	return sound.Copy(mp3, t)
+}
+
+// fileName is a name that every system keeps: plain letters, the day, and what
+// kind of voice it is.
+func fileName(b bulletin.Bulletin) string {
+	name := strings.Join(strings.FieldsFunc(lang.Fold(b.Title), func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < '0' || c > '9')
+	}), "-")
+	if len(name) > 60 {
+		name = name[:60]
+	}
+	name = day(time.UnixMilli(b.ChangedAt)) + "-" + name
+	if b.SpokenBy != "" {
+		name += "-giong-doc-tong-hop"
+	}
+	return name + ".mp3"
 }
 
 // line is a row of the playback log with the name of its pole.

@@ -114,8 +114,11 @@ func (d *desk) form(r *http.Request, id string, n bulletin.Notice) (page compose
 			page.Hamlets = append(page.Hamlets, hamlet{named{u.Path, u.FullName()}, slices.Contains(n.Scope, u.Path)})
 		}
 	}
-	page.Speech = speech{d.Bulletins.Speak(n.Text, n.Accent)}
-	return page, nil
+	page.Speech, err = d.speech(r, n.Path, n.Text, n.Accent)
+	if id != "" {
+		page.Speech.Next = "/bulletins/" + id + "/edit"
+	}
+	return page, err
 }
 
 // notice reads the form. Without a title the first line of the text is one.
@@ -197,7 +200,11 @@ func (d *desk) speak(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.Site.Part(w, r, d.pages, "compose", "spoken", speech{d.Bulletins.Speak(text, r.PostFormValue("accent"))})
+	said, err := d.speech(r, writesFor(r, ""), text, r.PostFormValue("accent"))
+	if err != nil {
+		return err
+	}
+	return d.Site.Part(w, r, d.pages, "compose", "spoken", said)
 }
 
 func (d *desk) submit(w http.ResponseWriter, r *http.Request) error {
@@ -236,26 +243,3 @@ func day(t time.Time) string { return t.In(loa.Zone()).Format(time.DateOnly) }
 
 // Accents are the three accents a bulletin may be read in.
 func (composePage) Accents() []string { return []string{"north", "central", "south"} }
-
-// speech is what will be read out, ready to be shown with its changes marked.
-type speech struct{ voice.Spoken }
-
-// part is a piece of the spoken text; From is what was written where it differs.
-type part struct{ Text, From string }
-
-// Parts cuts the spoken text at its changes. They come in the order of the text,
-// so each is the first of its kind after the one before; one that cannot be found
-// (it is not spoken) marks nothing.
-func (s speech) Parts() []part {
-	var all []part
-	rest := s.Text
-	for _, c := range s.Changes {
-		before, after, found := strings.Cut(rest, c.To)
-		if c.To == "" || !found {
-			continue
-		}
-		all = append(all, part{Text: before}, part{c.To, c.From})
-		rest = after
-	}
-	return append(all, part{Text: rest})
-}

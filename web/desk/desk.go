@@ -13,6 +13,7 @@ import (
 	"loa"
 	"loa/bulletin"
 	"loa/journal"
+	"loa/lexicon"
 	"loa/people"
 	"loa/speaker"
 	"loa/unit"
@@ -29,6 +30,7 @@ type Config struct {
 	Bulletins *bulletin.Flow
 	Speakers  *speaker.Register
 	Units     *unit.Register
+	Words     *lexicon.Register
 	People    *people.Register
 	Roster    Roster
 	// Journal reads the book for a place the reader may see.
@@ -42,7 +44,8 @@ type Config struct {
 
 type desk struct {
 	Config
-	pages *web.Pages
+	pages   *web.Pages
+	hearing *hearing
 }
 
 // New is the desk's table of routes.
@@ -59,7 +62,7 @@ func open(c Config) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &desk{c, pages}, nil
+	return &desk{c, pages, newHearing()}, nil
 }
 
 // place is where a page looks: the place in its address if the reader may read

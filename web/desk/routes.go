@@ -31,6 +31,7 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "GET /bulletins/new", Right: loa.RightWrite, Handle: d.composePage},
 		{Pattern: "POST /bulletins", Right: loa.RightWrite, Handle: d.compose, Body: web.BodyText},
 		{Pattern: "POST /speak", Right: loa.RightWrite, Handle: d.speak, Body: web.BodyText},
+		{Pattern: "POST /speak/sound", Right: loa.RightWrite, Handle: d.speakSound, Body: web.BodyText},
 		{Pattern: "GET /bulletins/{id}", Right: loa.RightRead, Handle: d.bulletin},
 		{Pattern: "GET /bulletins/{id}/state", Right: loa.RightRead, Handle: d.bulletinPart("stands")},
 		{Pattern: "GET /bulletins/{id}/live", Right: loa.RightRead, Handle: d.bulletinPart("live")},
@@ -68,6 +69,10 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /rules/hours", Right: loa.RightDispatch, Handle: d.draftHours},
 		{Pattern: "POST /rules/hours/approve", Right: loa.RightDispatch, Handle: d.approveHours},
 		{Pattern: "POST /rules/session", Right: loa.RightDispatch, Handle: d.setSession},
+
+		{Pattern: "GET /words", Right: loa.RightRead, Handle: d.words},
+		{Pattern: "POST /words", Right: loa.RightWrite, Handle: d.setWord},
+		{Pattern: "POST /words/{id}/remove", Right: loa.RightWrite, Handle: d.removeWord},
 
 		{Pattern: "GET /log", Right: loa.RightRead, Handle: d.log},
 		{Pattern: "GET /journal", Right: loa.RightRead, Handle: d.journal},

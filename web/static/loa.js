@@ -48,7 +48,7 @@
     const ask = () => {
       clearTimeout(wait);
       wait = setTimeout(async () => {
-        const form = new URLSearchParams({ text: text.value, accent: text.form.accent.value });
+        const form = new URLSearchParams({ text: text.value, accent: text.form.accent.value, path: text.form.path.value });
         const mine = last = fetch(text.dataset.speak, { method: "POST", body: form, headers: { Accept: "text/html" } });
         const answer = await mine;
         if (mine !== last) return;
