@@ -12,6 +12,7 @@ const (
 	RightDispatch Right = "bulletin.dispatch" // schedule, play now, stop, recall
 	RightSpeakers Right = "speaker.manage"    // enrol, place and swap speakers
 	RightPeople   Right = "people.manage"     // posts, holders, rights
+	RightLive     Right = "bulletin.live"     // speak live; recorded, and reviewed the next working day
 	RightRead     Right = "desk.read"         // see the desk, the playback log, the journal
 )
 

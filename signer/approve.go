@@ -20,29 +20,76 @@ type verifier struct {
 	origins []string // e.g. "https://loa.tinh.gov.vn"
 }
 
-// verify turns assertions over payload into the members who made them, and the
-// counts of their authenticators into marks. One that does not hold refuses
-// them all: an honest caller sends none.
-func (v verifier) verify(payload []byte, approvals []wire.Approval, r Roster) ([]Member, []Mark, error) {
+// vote is one member's approval, and how it was given.
+type vote struct {
+	Member
+	batch bool      // for other documents too, by one assertion over a batch
+	grant string    // hash of the grant it was given under, "" by the member's own duty
+	under *standing // that grant as it stands now; grants.go fills it
+}
+
+// alone are the members of votes each given for one document by the member's
+// own duty: what everything but a bulletin demands.
+func alone(votes []vote) ([]Member, error) {
+	all := make([]Member, len(votes))
+	for i, v := range votes {
+		if v.batch {
+			return nil, loa.Errorf(loa.Forbidden, "approval.batch_not_here")
+		}
+		if v.grant != "" {
+			return nil, loa.Errorf(loa.Forbidden, "grant.not_here")
+		}
+		all[i] = v.Member
+	}
+	return all, nil
+}
+
+// signed are the bytes whose hash an approval's challenge must be: the payload,
+// or the batch that names it.
+func signed(payloadType string, payload []byte, a wire.Approval) ([]byte, error) {
+	if len(a.Batch) == 0 {
+		return payload, nil
+	}
+	if payloadType != wire.WarrantType {
+		return nil, loa.Errorf(loa.Forbidden, "approval.batch_not_here")
+	}
+	if err := wire.CheckBatch(a.Batch, payloadType); err != nil {
+		return nil, err
+	}
+	if !wire.BatchHolds(a.Batch, loa.Hash(payload)) {
+		return nil, loa.Errorf(loa.Forbidden, "approval.not_in_batch")
+	}
+	return a.Batch, nil
+}
+
+// verify turns assertions over payload into the votes of the members who made
+// them, and the counts of their authenticators into marks. One that does not
+// hold refuses them all: an honest caller sends none.
+func (v verifier) verify(payloadType string, payload []byte, approvals []wire.Approval, r Roster) ([]vote, []Mark, error) {
 	if len(approvals) > maxApprovals {
 		return nil, nil, loa.Errorf(loa.Invalid, "approval.too_many")
 	}
-	var by []Member
+	var by []vote
 	var counts []Mark
 	for _, a := range approvals {
 		m, ok := r.member(a.Credential)
 		if !ok {
 			return nil, nil, loa.Errorf(loa.Forbidden, "approval.unknown_credential")
 		}
-		if slices.ContainsFunc(by, func(b Member) bool { return b.Credential == m.Credential }) {
+		if slices.ContainsFunc(by, func(b vote) bool { return b.Credential == m.Credential }) {
 			return nil, nil, loa.Errorf(loa.Forbidden, "approval.twice", m.Name)
 		}
-		count, err := v.assertion(payload, a, m)
+		bytes, err := signed(payloadType, payload, a)
 		if err != nil {
 			return nil, nil, err
 		}
-		by = append(by, m)
-		counts = append(counts, Mark{Name: countMark + m.Credential, Number: int64(count), Hash: loa.Hash(payload)})
+		count, err := v.assertion(bytes, a, m)
+		if err != nil {
+			return nil, nil, err
+		}
+		by = append(by, vote{Member: m, batch: len(a.Batch) > 0, grant: a.Grant})
+		// The count belongs to what was signed: one touch seals all of a batch.
+		counts = append(counts, Mark{Name: countMark + m.Credential, Number: int64(count), Hash: loa.Hash(bytes)})
 	}
 	return by, counts, nil
 }

@@ -143,7 +143,7 @@ func TestVerify(t *testing.T) {
 		{"signature missing", func(c *claims) { c.signature = func([]byte) []byte { return nil } }, "approval.not_valid"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			by, counts, err := v.verify(payload, []wire.Approval{an.approve(t, payload, c.change)}, roster)
+			by, counts, err := v.verify(wire.WarrantType, payload, []wire.Approval{an.approve(t, payload, c.change)}, roster)
 			if c.want == "" {
 				if err != nil || len(by) != 1 || by[0].Person != "An" || counts[0] != (Mark{"count " + an.member.Credential, 9, loa.Hash(payload)}) {
 					t.Errorf("got %v, %v, %v", by, counts, err)
@@ -177,7 +177,7 @@ func TestVerify(t *testing.T) {
 		{"nine", make([]wire.Approval, 9), "approval.too_many"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, _, err := v.verify(payload, c.approvals, roster)
+			_, _, err := v.verify(wire.WarrantType, payload, c.approvals, roster)
 			if err != nil && !errors.Is(err, loa.Errorf("", c.want)) || err == nil && c.want != "" {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -192,7 +192,7 @@ func TestVerifyAlgorithms(t *testing.T) {
 		if err := p.member.check(false); err != nil {
 			t.Errorf("algorithm %d: %v", alg, err)
 		}
-		_, _, err := verifier{testSite, []string{testOrigin}}.verify(payload, []wire.Approval{p.approve(t, payload, nil)}, Roster{Members: []Member{p.member}})
+		_, _, err := verifier{testSite, []string{testOrigin}}.verify(wire.WarrantType, payload, []wire.Approval{p.approve(t, payload, nil)}, Roster{Members: []Member{p.member}})
 		if err != nil {
 			t.Errorf("algorithm %d: %v", alg, err)
 		}

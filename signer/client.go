@@ -59,6 +59,20 @@ func (c Client) Delegate(ctx context.Context, payload []byte, approvals []wire.A
 	return err
 }
 
+// Grant hands in a grant that its giver approved. Handing it in again changes
+// nothing; one that was taken back does not come back.
+func (c Client) Grant(ctx context.Context, payload []byte, yes wire.Approval) error {
+	_, err := c.ask(ctx, request{Do: doGrant, Payload: payload, Approvals: []wire.Approval{yes}})
+	return err
+}
+
+// EndGrant hands in the end of a grant, approved by its giver or by a keeper of
+// the roster. From the answer on nothing more is sealed under it.
+func (c Client) EndGrant(ctx context.Context, payload []byte, yes wire.Approval) error {
+	_, err := c.ask(ctx, request{Do: doEndGrant, Payload: payload, Approvals: []wire.Approval{yes}})
+	return err
+}
+
 func (c Client) ask(ctx context.Context, req request) (reply, error) {
 	away := func(err error) (reply, error) {
 		return reply{}, loa.Errorf(loa.Unavailable, "signer.away").Because(err)

@@ -59,14 +59,26 @@ func (d *desk) handle(req request) (reply, error) {
 	case doDescribe:
 		return reply{Info: d.describe()}, nil
 	}
-	by, counts, err := d.verifier.verify(req.Payload, req.Approvals, roster)
+	votes, counts, err := d.verifier.verify(req.Type, req.Payload, req.Approvals, roster)
+	if err != nil {
+		return reply{}, err
+	}
+	if req.Do == doSeal {
+		if err := d.stand(votes, roster); err != nil {
+			return reply{}, err
+		}
+		envelope, err := d.seal(req.Type, req.Payload, votes, counts)
+		return reply{Envelope: envelope}, err
+	}
+	by, err := alone(votes)
 	if err != nil {
 		return reply{}, err
 	}
 	switch req.Do {
-	case doSeal:
-		envelope, err := d.seal(req.Type, req.Payload, by, counts)
-		return reply{Envelope: envelope}, err
+	case doGrant:
+		return reply{}, d.grant(roster, req.Payload, req.Approvals, by, counts)
+	case doEndGrant:
+		return reply{}, d.endGrant(req.Payload, req.Approvals, by, counts)
 	case doChangeRoster:
 		return reply{}, d.changeRoster(roster, req.Payload, by, counts)
 	case doDelegate:
@@ -78,9 +90,9 @@ func (d *desk) handle(req request) (reply, error) {
 
 // seal is the whole point: judged, numbered, sealed, verified as a speaker
 // would, written down, given out.
-func (d *desk) seal(payloadType string, payload []byte, by []Member, counts []Mark) ([]byte, error) {
+func (d *desk) seal(payloadType string, payload []byte, votes []vote, counts []Mark) ([]byte, error) {
 	now := d.clock.Now().UnixMilli()
-	v, err := judge(payloadType, payload, by, now)
+	v, err := judge(payloadType, payload, votes, now)
 	if err != nil {
 		return nil, err
 	}

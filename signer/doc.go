@@ -11,6 +11,7 @@
 //
 //	frame.go     bytes from the socket become a request, strictly
 //	approve.go   assertions become members of the roster
+//	grants.go    an approval under a grant finds it, and its giver on the roster
 //	rules.go     what is asked, how many people of which duty it needs
 //	marks.go     numbers that only rise, on disk before an envelope goes out
 //	keys.go      the most specific key that may seal it
@@ -21,6 +22,7 @@
 //	delegations/   sealed delegations, by hash; no secret
 //	keys/          authority keys, each sealed under the passphrase
 //	roster.json    people, their passkeys and duties
+//	grants/        who may approve in whose place, each with its giver's assertion
 //	marks.log      the numbers given out
 //	lock           held by the one running signer
 //

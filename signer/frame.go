@@ -26,6 +26,8 @@ const (
 	doChangeRoster = "roster.change"
 	doDescribe     = "describe"
 	doDelegate     = "delegate"
+	doGrant        = "grant"
+	doEndGrant     = "grant.end"
 )
 
 // request is one question: a connection carries one, and its reply.

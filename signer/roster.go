@@ -27,6 +27,7 @@ const (
 	DutyPlace   Duty = "place"   // placements of devices
 	DutyPolicy  Duty = "policy"  // hours and volume of a place
 	DutyRoster  Duty = "roster"  // the roster itself, and keys for communes
+	DutyLive    Duty = "live"    // the microphone, once there is a warrant for it
 )
 
 const (
@@ -95,11 +96,11 @@ func (m Member) check(demo bool) error {
 			return err
 		}
 	}
-	if len(m.Duties) == 0 || len(m.Duties) > 5 {
+	if len(m.Duties) == 0 || len(m.Duties) > 6 {
 		return bad("duties")
 	}
 	for _, d := range m.Duties {
-		if !slices.Contains([]Duty{DutyApprove, DutyStop, DutyPlace, DutyPolicy, DutyRoster}, d) {
+		if !slices.Contains([]Duty{DutyApprove, DutyStop, DutyPlace, DutyPolicy, DutyRoster, DutyLive}, d) {
 			return bad("duties")
 		}
 	}

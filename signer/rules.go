@@ -22,23 +22,26 @@ type verdict struct {
 // have been checked, are enough to seal it at now (UTC milliseconds). It is the
 // whole law of the signer:
 //
-//	play, normal or priority    one with duty approve, not the author
+//	play, normal or priority    one with duty approve, not the author; or one under
+//	                            a grant of somebody with duty approve
 //	play, emergency, exercise   two different people with duty approve
 //	stop                        one with duty stop or approve, the author too
 //	placement                   one with duty place
 //	policy                      one with duty policy
 //
-// each over every path that the document speaks for. An emergency's author may
+// each over every path that the document speaks for. Only the first takes an
+// assertion over a batch, or one under a grant; whatever else is asked takes each
+// person's own duty and an assertion of its own. A kind of warrant that is not in
+// the table has no duty, so nobody can approve it. An emergency's author may
 // be one of its two: two people are two people, and at night there are no more.
-func judge(payloadType string, payload []byte, by []Member, now int64) (verdict, error) {
+func judge(payloadType string, payload []byte, votes []vote, now int64) (verdict, error) {
 	hash := loa.Hash(payload)
-	switch payloadType {
-	case wire.WarrantType:
+	if payloadType == wire.WarrantType {
 		w, err := wire.ReadWarrant(payload)
 		if err != nil {
 			return verdict{}, err
 		}
-		if err := judgeWarrant(w, by, now); err != nil {
+		if err := judgeWarrant(w, votes, now); err != nil {
 			return verdict{}, err
 		}
 		v := verdict{place: w.Issuer}
@@ -46,6 +49,12 @@ func judge(payloadType string, payload []byte, by []Member, now int64) (verdict,
 			v.mark = Mark{Name: nowMark + string(w.Issuer), Number: w.Seq, Hash: hash}
 		}
 		return v, nil
+	}
+	by, err := alone(votes)
+	if err != nil {
+		return verdict{}, err
+	}
+	switch payloadType {
 	case wire.PlacementType:
 		p, err := wire.ReadPlacement(payload)
 		if err != nil {
@@ -68,22 +77,62 @@ func judge(payloadType string, payload []byte, by []Member, now int64) (verdict,
 	}
 }
 
-func judgeWarrant(w wire.Warrant, by []Member, now int64) error {
+// duties are those of which one counts for a warrant of that kind. Live sound has
+// its own, because nobody can hear beforehand what will be said: whoever approves
+// texts does not thereby hold the microphone.
+func duties(kind string) []Duty {
+	switch kind {
+	case "play":
+		return []Duty{DutyApprove}
+	case "stop":
+		return []Duty{DutyStop, DutyApprove}
+	case "live": // no warrant of that kind exists yet; wire refuses it before it comes here
+		return []Duty{DutyLive}
+	}
+	return nil
+}
+
+func judgeWarrant(w wire.Warrant, votes []vote, now int64) error {
 	if w.Approval != "passkey" {
 		return loa.Errorf(loa.Forbidden, "warrant.weak_unsupported")
 	}
 	if err := dated(w.Until, now); err != nil {
 		return err
 	}
-	approves := func(m Member) bool { return m.may(w.Paths(), DutyApprove) }
-	switch {
-	case w.Kind == "stop":
-		return enough(by, 1, "", func(m Member) bool { return m.may(w.Paths(), DutyStop, DutyApprove) })
-	case w.Class == wire.Emergency || w.Class == wire.Exercise:
-		return enough(by, 2, "", approves)
-	default:
-		return enough(by, 1, w.Author, approves)
+	entitled := func(m Member) bool { return m.may(w.Paths(), duties(w.Kind)...) }
+	if w.Kind == "play" && (w.Class == wire.Normal || w.Class == wire.Priority) {
+		return judgeBulletin(w, votes, entitled, now)
 	}
+	by, err := alone(votes)
+	if err != nil {
+		return err
+	}
+	if w.Kind != "stop" && (w.Class == wire.Emergency || w.Class == wire.Exercise) {
+		return enough(by, twoPeople, "", entitled)
+	}
+	return enough(by, 1, "", entitled)
+}
+
+// judgeBulletin is the rule of what plays in a session: one person who is not the
+// author, by duty or under a grant. A vote under a grant that does not stretch so
+// far refuses them all.
+func judgeBulletin(w wire.Warrant, votes []vote, entitled func(Member) bool, now int64) error {
+	var byDuty []Member
+	granted := false
+	for _, v := range votes {
+		if v.grant == "" {
+			byDuty = append(byDuty, v.Member)
+			continue
+		}
+		if err := v.under.allows(w, v.Member, now); err != nil {
+			return err
+		}
+		granted = true
+	}
+	if granted {
+		return nil
+	}
+	return enough(byDuty, 1, w.Author, entitled)
 }
 
 func dated(until, now int64) error {

@@ -15,6 +15,31 @@ import (
 
 const day = int64(24 * time.Hour / time.Millisecond)
 
+// votes are approvals by members' own duties, each of one document.
+func votes(by ...Member) []vote {
+	all := make([]vote, len(by))
+	for i, m := range by {
+		all[i] = vote{Member: m}
+	}
+	return all
+}
+
+// TestDuties: whoever may approve texts does not hold the microphone, and a kind
+// that the table does not know belongs to nobody.
+func TestDuties(t *testing.T) {
+	for kind, want := range map[string][]Duty{
+		"play": {DutyApprove}, "stop": {DutyStop, DutyApprove}, "live": {DutyLive}, "stream": nil, "": nil,
+	} {
+		if diff := cmp.Diff(want, duties(kind)); diff != "" {
+			t.Errorf("%s: %s", kind, diff)
+		}
+	}
+	none := Member{Person: "an", Credential: "an", Paths: []loa.Path{"vn/97"}, Duties: []Duty{DutyApprove}}
+	if none.may([]loa.Path{"vn/97"}, duties("stream")...) || none.may([]loa.Path{"vn/97"}, duties("live")...) {
+		t.Error("approving texts opened the microphone")
+	}
+}
+
 func TestJudge(t *testing.T) {
 	const (
 		now      = int64(1_800_000_000_000)
@@ -141,7 +166,7 @@ func TestJudge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = judge(c.kind, payload, c.by, now)
+			_, err = judge(c.kind, payload, votes(c.by...), now)
 			if err != nil && !errors.Is(err, loa.Errorf("", c.want)) || err == nil && c.want != "" {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -167,7 +192,7 @@ func TestJudge(t *testing.T) {
 			if c.want.mark.Name != "" {
 				c.want.mark.Hash = loa.Hash(payload)
 			}
-			got, err := judge(c.kind, payload, []Member{c.by}, now)
+			got, err := judge(c.kind, payload, votes(c.by), now)
 			if err != nil {
 				t.Fatal(err)
 			}

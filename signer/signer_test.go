@@ -474,6 +474,8 @@ func TestAttacker(t *testing.T) {
 		t.Fatal(err)
 	}
 	warrant := w.warrant(emergency(1))
+	gift := encode(t, wire.Grant{Kind: "grant", ID: box, Giver: "leader", Delegate: "officer", Paths: []loa.Path{ha}, Classes: []wire.Class{wire.Normal},
+		HourUntil: 1440, From: 1, Until: start().Add(time.Hour).UnixMilli(), Decision: "QĐ giả"})
 	forged := w.approvals(warrant, stranger, stranger)
 	for i, m := range []*softkey.Authenticator{w.leader, w.deputy} {
 		forged[i].Credential = m.Member("", nil).Credential
@@ -495,6 +497,11 @@ func TestAttacker(t *testing.T) {
 		{"a change of the roster", frame(ask("roster.change", change, none)), "approval.missing"},
 		{"a change of the roster by a stranger", frame(ask("roster.change", change, w.approvals(change, stranger))), "approval.unknown_credential"},
 		{"a key", frame(ask("delegate", keys, none)), "approval.missing"},
+		{"a grant", frame(ask("grant", gift, none)), "approval.missing"},
+		{"a grant by a stranger", frame(ask("grant", gift, w.approvals(gift, stranger))), "approval.unknown_credential"},
+		{"a grant by whom it is for", frame(ask("grant", gift, w.approvals(gift, w.officer))), "approval.not_entitled"},
+		{"a grant with an overheard approval", frame(ask("grant", gift, w.approvals(w.warrant(), w.leader))), "approval.other_bytes"},
+		{"the end of a grant that is none", frame(ask("grant.end", encode(t, wire.GrantEnd{Kind: "grant-end", Grant: loa.Hash(gift)}), none)), "grant.unknown"},
 		{"a delegation as a document", frame(encode(t, map[string]any{"do": "seal", "type": seal.DelegationType, "payload": keys})), "signer.wrong_type"},
 		{"something else", frame(ask("bootstrap", change, none)), "signer.wrong_request"},
 		{"no request", frame([]byte("{}")), "signer.wrong_request"},

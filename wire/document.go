@@ -746,9 +746,16 @@ func Encode(doc any) ([]byte, error) {
 // 7.2) whose challenge is the SHA-256 of exactly the payload to be sealed. It
 // travels from the page to the signer, which alone believes it. Every field is
 // base64url without padding, as browsers give it.
+//
+// With Batch the challenge is the SHA-256 of a batch that names this payload
+// among others. With Grant the person approves under somebody's grant, named by
+// the hash of its bytes, and not by a duty of their own; nothing is lost if a
+// liar puts it there, since the signer checks the grant against this person.
 type Approval struct {
 	Credential        string `json:"credential"` // credential id
 	AuthenticatorData string `json:"authenticator_data"`
 	ClientData        string `json:"client_data"`
 	Signature         string `json:"signature"`
+	Batch             []byte `json:"batch,omitempty"`
+	Grant             string `json:"grant,omitempty"`
 }

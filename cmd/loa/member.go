@@ -22,7 +22,7 @@ func keyMember(ctx context.Context, a *app) error {
 	f := flag.NewFlagSet("key member", flag.ContinueOnError)
 	f.SetOutput(a.errs)
 	login := f.String("login", "", "who, as they sign in; a passkey was added at /me before")
-	duties := f.String("duties", "", "what the person's approval counts for: approve, stop, place, policy, roster, with commas")
+	duties := f.String("duties", "", "what the person's approval counts for: approve, stop, place, policy, roster, live, with commas")
 	paths := f.String("paths", "", "for which places, with all below them, with commas: vn/98,…")
 	if err := f.Parse(a.args[1:]); err != nil || *login == "" || *duties == "" || *paths == "" || f.NArg() > 0 {
 		return errUsage
@@ -66,7 +66,7 @@ func keyMember(ctx context.Context, a *app) error {
 }
 
 func parseDuties(words string) (all []signer.Duty, err error) {
-	known := []signer.Duty{signer.DutyApprove, signer.DutyStop, signer.DutyPlace, signer.DutyPolicy, signer.DutyRoster}
+	known := []signer.Duty{signer.DutyApprove, signer.DutyStop, signer.DutyPlace, signer.DutyPolicy, signer.DutyRoster, signer.DutyLive}
 	for word := range strings.SplitSeq(words, ",") {
 		d := signer.Duty(strings.TrimSpace(word))
 		if !slices.Contains(known, d) || slices.Contains(all, d) {

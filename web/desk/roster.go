@@ -65,7 +65,7 @@ type Member struct {
 const keeper = "roster"
 
 // duties are what a member's approval can count for (package signer, Duty).
-func duties() []string { return []string{"approve", "stop", "place", "policy", keeper} }
+func duties() []string { return []string{"approve", "stop", "place", "policy", keeper, "live"} }
 
 // rosterPage is Danh sách người duyệt.
 type rosterPage struct {
