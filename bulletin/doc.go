@@ -10,7 +10,7 @@
 //	playback.go  7  receipts come home: the playback log
 //
 // and beside the line: session.go (a station's daily sessions and the running
-// order in them), recall.go (return, cancel, stop now, expire), list.go.
+// order in them), recall.go (return, cancel, stop now, expire), mute.go, list.go.
 //
 // The states and the moves between them:
 //

@@ -17,8 +17,8 @@ import (
 // node or a network.
 const PlanLife = 72 * time.Hour
 
-// WritePlan seals the complete list of a commune's slots as its next plan and a
-// beacon that says so, and returns what to say at the doors. The caller's
+// WritePlan seals the complete list of a commune's slots, and its mutes, as its
+// next plan and a beacon that says so, and returns what to say at the doors. The caller's
 // transaction holds the commune until it commits, so versions never race.
 func WritePlan(tx *db.Tx, keys Keys, commune loa.Path, slots []wire.Slot) (version int64, emit journal.Emit, err error) {
 	if err := lockCommune(tx, commune); err != nil {
@@ -37,6 +37,9 @@ func WritePlan(tx *db.Tx, keys Keys, commune loa.Path, slots []wire.Slot) (versi
 	}
 	if plan.Slots == nil {
 		plan.Slots = []wire.Slot{}
+	}
+	if plan.Mutes, err = planMutes(tx, commune, plan.Until); err != nil {
+		return 0, emit, err
 	}
 	if err := plan.Check(); err != nil {
 		return 0, emit, err
