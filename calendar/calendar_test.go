@@ -226,6 +226,14 @@ func TestDaySet(t *testing.T) {
 	}
 }
 
+// words is one language of the catalogue.
+type words struct {
+	c      *lang.Catalog
+	locale string
+}
+
+func (w words) T(key string, args ...any) string { return w.c.T(w.locale, key, args...) }
+
 func TestDaySetSaid(t *testing.T) {
 	c, err := lang.Load()
 	if err != nil {
@@ -248,8 +256,7 @@ func TestDaySetSaid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := s.Say(func(key string, args ...any) string { return c.T(x.locale, key, args...) })
-		if got != x.want {
+		if got := s.Say(words{c, x.locale}); got != x.want {
 			t.Errorf("%q: %q, want %q", x.set, got, x.want)
 		}
 	}

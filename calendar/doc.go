@@ -5,6 +5,6 @@
 //
 // The arithmetic (date.go, lunar.go, holiday.go, set.go) knows no database and no
 // clock. What a year's decision, a province's school plan or a commune's market
-// adds is rows (book.go holds them, register.go keeps them): the National
+// adds is rows (register.go keeps them): the National
 // Assembly may give a new holiday, and that must not wait for a new program.
 package calendar

@@ -63,6 +63,7 @@ type Decided struct {
 
 // Term is a span of school days: the days of the week on which there is school.
 type Term struct {
+	ID    string
 	Name  string
 	From  Date
 	Until Date // the last day
@@ -82,6 +83,7 @@ func Calendars() []string { return []string{ByLunar, BySolar, ByWeek} }
 // Market is a market that is not held every day (chợ phiên): "2, 7, 12, 17, 22,
 // 27 âm lịch" or "Chủ nhật".
 type Market struct {
+	ID       string
 	Name     string
 	Calendar string
 	Days     []int

@@ -246,19 +246,25 @@ func (s *DaySet) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// Say is the set as a sentence without its full stop, in the language of t, which
-// is a catalogue's T with the language chosen.
-func (s DaySet) Say(t func(key string, args ...any) string) string {
+// Words is a catalogue in the language of whoever reads: a page's View, or a
+// printed paper.
+type Words interface {
+	// T is the text of a key with its arguments.
+	T(key string, args ...any) string
+}
+
+// Say is the set as a sentence without its full stop.
+func (s DaySet) Say(in Words) string {
 	s = s.sorted()
 	and := func(words []string) string {
 		if len(words) < 2 {
 			return strings.Join(words, "")
 		}
-		return t("calendar.and", strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
+		return in.T("calendar.and", strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
 	}
 	kinds := func(all []Kind) (words []string) {
 		for _, k := range all {
-			words = append(words, t("calendar.kind."+string(k)))
+			words = append(words, in.T("calendar.kind."+string(k)))
 		}
 		return words
 	}
@@ -268,36 +274,36 @@ func (s DaySet) Say(t func(key string, args ...any) string) string {
 		}
 		return words
 	}
-	said := s.Week.say(t, and)
+	said := s.Week.say(in, and)
 	if minus := append(kinds(s.Minus), dates(s.Except)...); len(minus) > 0 && said != "" {
-		said = t("calendar.minus", said, and(minus))
+		said = in.T("calendar.minus", said, and(minus))
 	}
 	if plus := append(kinds(s.Plus), dates(s.Also)...); len(plus) > 0 {
 		if said == "" {
 			said = and(plus)
 		} else {
-			said = t("calendar.plus", said, and(plus))
+			said = in.T("calendar.plus", said, and(plus))
 		}
 	}
 	switch {
 	case said == "":
-		return t("calendar.never")
+		return in.T("calendar.never")
 	case s.From != 0 && s.Until != 0:
-		return t("calendar.between", said, s.From.Say(), s.Until.Say())
+		return in.T("calendar.between", said, s.From.Say(), s.Until.Say())
 	case s.From != 0:
-		return t("calendar.from", said, s.From.Say())
+		return in.T("calendar.from", said, s.From.Say())
 	case s.Until != 0:
-		return t("calendar.until", said, s.Until.Say())
+		return in.T("calendar.until", said, s.Until.Say())
 	}
 	return said
 }
 
 // say is "hằng ngày", "thứ Hai đến thứ Bảy", "thứ Ba, thứ Năm và Chủ nhật".
-func (w Week) say(t func(key string, args ...any) string, and func([]string) string) string {
+func (w Week) say(in Words, and func([]string) string) string {
 	if w == "1234567" {
-		return t("calendar.daily")
+		return in.T("calendar.daily")
 	}
-	name := func(day int) string { return t(fmt.Sprintf("weekday.%d", day)) }
+	name := func(day int) string { return in.T(fmt.Sprintf("weekday.%d", day)) }
 	days := w.Days()
 	var words []string
 	for i := 0; i < len(days); {
@@ -306,7 +312,7 @@ func (w Week) say(t func(key string, args ...any) string, and func([]string) str
 			j++
 		}
 		if j-i >= 2 {
-			words = append(words, t("calendar.range", name(days[i]), name(days[j])))
+			words = append(words, in.T("calendar.range", name(days[i]), name(days[j])))
 			i = j + 1
 			continue
 		}
