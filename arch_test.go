@@ -63,7 +63,8 @@ var law = house{
 		// sound
 		"voice":   ".",
 		"lexicon": ". db journal lang unit voice",
-		"sound":   ". wire",
+		"sound":   ". sandbox wire",
+		"sandbox": ".",
 		// the outward line
 		"bulletin": ". db journal lang seal sound speaker unit voice wire",
 		"edge":     ". seal wire",
@@ -74,7 +75,7 @@ var law = house{
 		// put together
 		"node": ". bulletin bus bus/natsd db door journal lang office people seal signer sound speaker unit" +
 			" lexicon voice web web/api web/desk wire",
-		"cmd/loa":         ". bulletin db edge lang lexicon node office people signer signer/softkey sound speaker unit voice wire",
+		"cmd/loa":         ". bulletin db edge lang lexicon node office people sandbox signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
 		"e2e":             "*",
 	},
@@ -86,7 +87,7 @@ var law = house{
 		{"github.com/nats-io/nats-server/...", "bus/natsd door", "a speaker or a rule must not link a server"},
 		{"github.com/nats-io/nats.go/...", "bus", "processes speak to each other through loa/bus"},
 		{"net/http/...", "web/... node voice edge cmd/...", "rules do not know HTTP, and the signer least of all"},
-		{"os/exec", "voice sound edge node cmd/...", "only speech, sound and the parts that put things together start programs"},
+		{"os/exec", "voice sandbox edge node cmd/...", "only speech, sound and the parts that put things together start programs"},
 		{"C", "", "the program is built without a C compiler"},
 		{"log", "", "log with log/slog"},
 		{"math/rand", "", "take math/rand/v2, or crypto/rand for anything an attacker could guess"},

@@ -12,6 +12,9 @@ const (
 	TruePeakLimit = -1.5
 	// MaxDuration is the longest sound that is taken.
 	MaxDuration = 30 * time.Minute
+	// MinDuration is the shortest recording that is taken: less is a slip of the
+	// thumb, not a notice.
+	MinDuration = time.Second
 )
 
 const (

@@ -7,9 +7,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"loa"
+	"loa/sandbox"
 	"loa/wire"
 )
 
@@ -17,7 +19,7 @@ import (
 type Encoder struct {
 	FFmpeg string // the program, a name to find or a path; "" is "ffmpeg"
 	Dir    string // where job folders are made and removed again, an absolute path; "" is the system's
-	Self   string // the executable whose "sandbox-exec" is SandboxMain, an absolute path
+	Self   string // the executable whose "sandbox-exec" is sandbox.Main, an absolute path
 }
 
 // Result is a sound in the canonical form.
@@ -26,6 +28,7 @@ type Result struct {
 	Duration time.Duration // whole frames: what a speaker plays
 	Before   Loudness      // of the source, as mono
 	After    Loudness      // of MP3, measured after encoding
+	Clipping Clipping      // of the source
 }
 
 // patience bounds one sound on the wall clock, for a child that waits instead
@@ -34,9 +37,10 @@ const patience = 10 * time.Minute
 
 // Canonical turns an upload into the canonical form. format is what Sniff
 // said; bytes that say otherwise are refused. All bytes are hostile: without
-// the whole sandbox nothing is decoded (sound.no_sandbox). A person's mistakes
-// are sound.not_audio, sound.silent and sound.too_long. The caller bounds the
-// size of src.
+// the whole sandbox nothing is decoded (sandbox.none). A person's mistakes
+// are those of Sniff, sound.no_track (a film without sound), sound.damaged,
+// sound.silent, sound.clipped, sound.too_short and sound.too_long. The caller
+// bounds the size of src.
 func (e Encoder) Canonical(ctx context.Context, src []byte, format Format) (Result, error) {
 	found, err := Sniff(src)
 	if err != nil {
@@ -84,6 +88,9 @@ func (e Encoder) make(ctx context.Context, j job, src []byte) (res Result, err e
 	if res.Before.IntegratedLUFS < quietest {
 		return Result{}, loa.Errorf(loa.Invalid, "sound.silent")
 	}
+	if err := j.listen(&res); err != nil {
+		return Result{}, err
+	}
 	if res.After, err = e.level(ctx, j, res.Before); err != nil {
 		return Result{}, err
 	}
@@ -111,7 +118,7 @@ func (e Encoder) decode(ctx context.Context, j job) error {
 		"-t", fmt.Sprint(int(tooFar/time.Second)),
 		"-ac", "1", "-ar", fmt.Sprint(sampleRate), "-c:a", "pcm_s16le", "-f", "wav", "file:pcm")
 	if _, err := e.ffmpeg(ctx, j, args...); err != nil {
-		return notAudio(err)
+		return damaged(err)
 	}
 	info, err := os.Stat(filepath.Join(j.Dir, "pcm"))
 	if err != nil {
@@ -126,13 +133,44 @@ func (e Encoder) decode(ctx context.Context, j job) error {
 	return nil
 }
 
-// notAudio blames the source when ffmpeg ran and failed or met a limit;
+// damaged blames the source when ffmpeg ran and failed or met a limit;
 // everything else is the machine's fault.
-func notAudio(err error) error {
-	if exit, ok := errors.AsType[exitError](err); ok {
-		return loa.Errorf(loa.Invalid, "sound.not_audio").Because(exit)
+func damaged(err error) error {
+	failed, ok := errors.AsType[sandbox.Failed](err)
+	switch {
+	case !ok:
+		return fmt.Errorf("decode: %w", err)
+	case strings.Contains(failed.Log, "matches no streams"):
+		return loa.Errorf(loa.Invalid, "sound.no_track").Because(failed)
 	}
-	return fmt.Errorf("decode: %w", err)
+	return loa.Errorf(loa.Invalid, "sound.damaged").Because(failed)
+}
+
+// listen refuses a person's recording that nobody could use, and notes where it
+// rasps.
+func (j job) listen(res *Result) error {
+	wav, err := os.ReadFile(filepath.Join(j.Dir, "pcm"))
+	if err != nil {
+		return fmt.Errorf("read sound: %w", err)
+	}
+	if res.Clipping, err = findClipping(wav); err != nil {
+		return err
+	}
+	long := time.Duration(len(wav)/2) * time.Second / sampleRate
+	switch c := res.Clipping; {
+	case j.Trusted:
+		return nil
+	case long < MinDuration-50*time.Millisecond: // encoders trim a little
+		return loa.Errorf(loa.Invalid, "sound.too_short", int(MinDuration/time.Second))
+	case c.Heavy(long):
+		return loa.Errorf(loa.Invalid, "sound.clipped", max(1, int(100*c.Share)), clock(c.Worst))
+	}
+	return nil
+}
+
+// clock is a place in a sound as a player shows it, "2:05".
+func clock(d time.Duration) string {
+	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
 }
 
 // level encodes "pcm" into "mp3" at the target loudness and measures the
@@ -181,6 +219,22 @@ func (e Encoder) measure(ctx context.Context, j job, format Format, name string)
 		return Loudness{}, fmt.Errorf("measure: %w", err)
 	}
 	return readLoudness(log)
+}
+
+// ffmpeg runs ffmpeg in the job's folder and returns the end of what it wrote.
+// One thread each for decoding, filtering and encoding: more would spend the
+// limits on stacks.
+func (e Encoder) ffmpeg(ctx context.Context, j job, args ...string) (log string, err error) {
+	name := e.FFmpeg
+	if name == "" {
+		name = "ffmpeg"
+	}
+	log, err = sandbox.Box{Self: e.Self, Dir: j.Dir, Trusted: j.Trusted}.Run(ctx, name,
+		append([]string{"-hide_banner", "-nostdin", "-nostats", "-y", "-filter_threads", "1"}, args...)...)
+	if errors.Is(err, sandbox.ErrMissing) {
+		return "", loa.Errorf(loa.Unavailable, "sound.no_ffmpeg").Because(err)
+	}
+	return log, err
 }
 
 // inputArgs open a file of the job: this demuxer, these decoders, sound only,

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"loa"
+	"loa/sandbox"
 	"loa/sound"
 	"loa/wire"
 )
@@ -27,7 +28,7 @@ import (
 // itself, as cmd/loa does.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "sandbox-exec" {
-		os.Exit(sound.SandboxMain(os.Args[2:]))
+		os.Exit(sandbox.Main(os.Args[2:]))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "without-seccomp" {
 		os.Exit(withoutSeccomp(os.Args[2]))
@@ -148,7 +149,7 @@ func TestCanonicalLoudness(t *testing.T) {
 		{"one short sentence", func(t *testing.T) []byte { return espeak(t, "Xin chào bà con.") }},
 		{"noise like speech", func(*testing.T) []byte { return wav(48_000, 8*time.Second, babble(0.5)) }},
 		{"far too quiet", func(*testing.T) []byte { return wav(22_050, 8*time.Second, babble(0.02)) }},
-		{"clipping", func(*testing.T) []byte { return wav(16_000, 8*time.Second, babble(20)) }},
+		{"loud, with a clipped crest now and then", func(*testing.T) []byte { return wav(16_000, 8*time.Second, babble(1.2)) }},
 		{"tone bursts", func(*testing.T) []byte { return wav(44_100, 6*time.Second, bursts(0.9)) }},
 		{"telephone", func(*testing.T) []byte { return wav(8_000, 5*time.Second, babble(0.2)) }},
 	}
@@ -217,6 +218,15 @@ func TestCanonicalFormats(t *testing.T) {
 		}},
 		{"webm", sound.Matroska, func(t *testing.T) []byte { return convert(t, src, "a.webm", "-c:a", "libopus") }},
 		{"flac", sound.FLAC, func(t *testing.T) []byte { return convert(t, src, "a.flac") }},
+		{"aac without a container", sound.ADTS, func(t *testing.T) []byte { return convert(t, src, "a.aac", "-c:a", "aac") }},
+		{"aac, as a live stream is cut", sound.ADTS, func(t *testing.T) []byte {
+			return append([]byte("ID3\x04\x00\x00\x00\x00\x00\x00"), convert(t, src, "a.aac", "-c:a", "aac")...)
+		}},
+		{"opus", sound.Ogg, func(t *testing.T) []byte { return convert(t, src, "a.opus", "-c:a", "libopus", "-b:a", "16k") }},
+		{"3gp with aac", sound.MOV, func(t *testing.T) []byte { return convert(t, src, "a.3gp", "-c:a", "aac", "-ar", "16000", "-ac", "1") }},
+		{"two languages, the first is taken", sound.MOV, func(t *testing.T) []byte {
+			return convert(t, src, "a.mp4", "-f", "lavfi", "-i", "sine=d=9", "-map", "0", "-map", "1", "-c:a", "aac")
+		}},
 	}
 	e := encoder(t)
 	for _, tt := range tests {
@@ -254,19 +264,21 @@ func TestRefused(t *testing.T) {
 	}{
 		{"nothing", nil, sound.WAV, "sound.not_audio"},
 		{"a text", []byte("Kính thưa bà con"), sound.WAV, "sound.not_audio"},
-		{"a playlist", []byte("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"), sound.MP3, "sound.not_audio"},
-		{"a concat script", []byte("ffconcat version 1.0\nfile /etc/passwd\n"), sound.WAV, "sound.not_audio"},
+		{"a playlist", []byte("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"), sound.MP3, "sound.is_playlist"},
+		{"a concat script", []byte("ffconcat version 1.0\nfile /etc/passwd\n"), sound.WAV, "sound.is_playlist"},
 		{"said to be what it is not", good, sound.MP3, "sound.not_audio"},
 		{"a format that is not on the list", good, "concat", "sound.not_audio"},
-		{"an MP4 of noise", append([]byte("\x00\x00\x00\x18ftypM4A "), random...), sound.MOV, "sound.not_audio"},
-		{"an Ogg of noise", append([]byte("OggS"), random...), sound.Ogg, "sound.not_audio"},
-		{"a Matroska of noise", append([]byte{0x1A, 0x45, 0xDF, 0xA3}, random...), sound.Matroska, "sound.not_audio"},
-		{"an ID3 tag around a playlist", append([]byte("ID3\x03\x00\x00\x00\x00\x00\x00"), "#EXTM3U\nfile:///etc/passwd\n"...), sound.MP3, "sound.not_audio"},
-		{"half a WAV header", good[:20], sound.WAV, "sound.not_audio"},
+		{"an MP4 of noise", append([]byte("\x00\x00\x00\x18ftypM4A "), random...), sound.MOV, "sound.damaged"},
+		{"an Ogg of noise", append([]byte("OggS"), random...), sound.Ogg, "sound.damaged"},
+		{"a Matroska of noise", append([]byte{0x1A, 0x45, 0xDF, 0xA3}, random...), sound.Matroska, "sound.damaged"},
+		{"an ID3 tag around a playlist", append([]byte("ID3\x03\x00\x00\x00\x00\x00\x00"), "#EXTM3U\nfile:///etc/passwd\n"...), sound.MP3, "sound.damaged"},
+		{"half a WAV header", good[:20], sound.WAV, "sound.damaged"},
 		{"a WAV without a sample", good[:44], sound.WAV, "sound.silent"},
 		{"silence", wav(16_000, 3*time.Second, silence), sound.WAV, "sound.silent"},
 		{"the hiss of an open microphone", wav(16_000, 3*time.Second, babble(0.0005)), sound.WAV, "sound.silent"},
 		{"a tenth of a second", wav(16_000, 100*time.Millisecond, bursts(0.5)), sound.WAV, "sound.silent"},
+		{"half a second", wav(16_000, 500*time.Millisecond, bursts(0.5)), sound.WAV, "sound.too_short"},
+		{"a voice far too close to the microphone", wav(16_000, 8*time.Second, babble(20)), sound.WAV, "sound.clipped"},
 		{"31 minutes", wav(4_000, 31*time.Minute, bursts(0.5)), sound.WAV, "sound.too_long"},
 	}
 	e := encoder(t)
@@ -300,8 +312,8 @@ func TestSpeech(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = e.Speech(t.Context(), []byte("#EXTM3U\n"))
-	if loa.KeyOf(err) != "sound.not_audio" {
-		t.Errorf("error = %v, want sound.not_audio", err)
+	if loa.KeyOf(err) != "sound.damaged" {
+		t.Errorf("error = %v, want sound.damaged", err)
 	}
 }
 
@@ -358,11 +370,21 @@ func TestSniff(t *testing.T) {
 	}{
 		{"RIFF\x00\x00\x00\x00WAVE", sound.WAV},
 		{"RIFF\x00\x00\x00\x00AVI ", ""},
-		{"ID3\x04", sound.MP3},
+		{"ID3\x04\x00\x00\x00\x00\x00\x00\xFF\xFB\x90\x00", sound.MP3},
 		{"\xFF\xFB\x90\x00", sound.MP3},
 		{"\xFF\xF3\x90\x00", sound.MP3}, // MPEG-2
-		{"\xFF\xF1\x50\x80", ""},        // AAC in ADTS
-		{"\xFF\xFD\x90\x00", ""},        // Layer II
+		{"\xFF\xF1\x50\x80", sound.ADTS},
+		{"\xFF\xF9\x50\x80", sound.ADTS}, // MPEG-2
+		{"#!AMR\n\x3c", sound.AMR},
+		{"#!AMR-WB\n\x04", sound.AMR},
+		{"#!/bin/sh", ""},
+		{"ID3\x04\x00\x00\x00\x00\x00\x02xx\xFF\xF1\x50\x80", sound.ADTS}, // as live streams cut them
+		{"ID3\x04\x00\x00\x00\x00\x00\x02xxfLaC", sound.FLAC},
+		{"ID3\x04\x00\x00\x00\x00\x00\x02xx\x00\x00", sound.MP3}, // padded
+		{"ID3\x04\x00\x00\x7f\x7f\x7f\x7f\xFF\xFB", ""},          // claims 256 MB
+		{"ID3\x04\x00\x00\xff\x00\x00\x00\xFF\xFB", ""},          // no synchsafe number
+		{"\x00\x00\x00\x20ftypheic\x00", ""},                     // a photograph
+		{"\xFF\xFD\x90\x00", ""},                                 // Layer II
 		{"\xFF", ""},
 		{"OggS", sound.Ogg},
 		{"\x00\x00\x00\x20ftypM4A ", sound.MOV},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"loa"
+	"loa/sandbox"
 )
 
 // Report is what a machine gives to sound, for loa doctor.
@@ -34,10 +35,10 @@ func Probe(ctx context.Context, e Encoder) (r Report, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	r = Report{LandlockABI: landlockABI(), Seccomp: true}
+	r = Report{LandlockABI: sandbox.LandlockABI(), Seccomp: true}
 	j := job{Dir: dir}
 	version, err := e.ffmpeg(ctx, j, "-version")
-	if errors.Is(err, loa.Errorf(loa.Unavailable, "sound.no_sandbox")) {
+	if errors.Is(err, loa.Errorf(loa.Unavailable, "sandbox.none")) {
 		r.Seccomp, j.Trusted = false, true
 		version, err = e.ffmpeg(ctx, j, "-version")
 	}

@@ -14,7 +14,7 @@ import (
 
 	"loa"
 	"loa/lang"
-	"loa/sound"
+	"loa/sandbox"
 )
 
 // command is one subcommand.
@@ -55,7 +55,7 @@ func commands() []command {
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "sandbox-exec" {
-		os.Exit(sound.SandboxMain(os.Args[2:]))
+		os.Exit(sandbox.Main(os.Args[2:]))
 	}
 	os.Exit(run())
 }

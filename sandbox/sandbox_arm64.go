@@ -1,6 +1,6 @@
 //go:build linux
 
-package sound
+package sandbox
 
 import "golang.org/x/sys/unix"
 

@@ -5,7 +5,6 @@ package sound_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"loa"
+	"loa/sandbox"
 	"loa/sound"
 )
 
@@ -34,117 +34,10 @@ func inside(t *testing.T, dir, program string, args ...string) (out string, err 
 	return string(b), err
 }
 
-// probe builds testdata/probe. It is no mode of the test binary, because one
-// built with -race cannot start within the sandbox's address space.
-func probe(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "probe")
-	cmd := exec.Command("go", "build", "-o", program, "./testdata/probe")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build probe: %v %s", err, b)
-	}
-	return program
-}
-
 func needLandlock(t *testing.T) {
 	t.Helper()
-	r, err := sound.Probe(t.Context(), encoder(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.LandlockABI == 0 {
+	if sandbox.LandlockABI() == 0 {
 		t.Skip("this kernel has no Landlock, which is what keeps files shut")
-	}
-}
-
-func TestSandboxCalls(t *testing.T) {
-	program, dir := probe(t), t.TempDir()
-	sock := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", sock)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	tests := []struct {
-		args []string
-		want string
-	}{
-		{[]string{"inet"}, "permission denied"},
-		{[]string{"inet6"}, "permission denied"},
-		{[]string{"netlink"}, "permission denied"},
-		{[]string{"unix"}, "done"},
-		{[]string{"connect", sock}, "operation not permitted"},
-		{[]string{"fork", "/bin/true"}, "operation not permitted"},
-		{[]string{"ptrace"}, "operation not permitted"},
-		{[]string{"mount", dir}, "operation not permitted"},
-		{[]string{"unshare"}, "operation not permitted"},
-		{[]string{"kill"}, "operation not permitted"},
-		{[]string{"env"}, "0 done"},
-		{[]string{"limits"}, fmt.Sprintf("60 %d %d 64 0 done", 768<<20, 128<<20)},
-	}
-	for _, tt := range tests {
-		t.Run(tt.args[0], func(t *testing.T) {
-			out, err := inside(t, dir, program, tt.args...)
-			if err != nil || strings.TrimSpace(out) != tt.want {
-				t.Errorf("%v: %q, %v; want %q", tt.args, out, err, tt.want)
-			}
-		})
-	}
-}
-
-// What the probe is refused inside, it may do outside: the table above shows
-// the sandbox and not a feeble machine.
-func TestProbeOutside(t *testing.T) {
-	program := probe(t)
-	for _, args := range [][]string{{"inet"}, {"unix"}, {"fork", "/bin/true"}, {"kill"}, {"read", "/etc/passwd"}} {
-		out, err := exec.Command(program, args...).CombinedOutput()
-		if err != nil || strings.TrimSpace(string(out)) != "done" {
-			t.Errorf("%v outside: %q, %v", args, out, err)
-		}
-	}
-}
-
-func TestSandboxFiles(t *testing.T) {
-	needLandlock(t)
-	program, dir, other := probe(t), t.TempDir(), t.TempDir()
-	secret := filepath.Join(other, "secret")
-	if err := os.WriteFile(secret, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(secret, filepath.Join(dir, "link")); err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		what, path, want string
-	}{
-		{"write", filepath.Join(dir, "out"), "done"},
-		{"read", filepath.Join(dir, "out"), "done"},
-		{"read", "/etc/passwd", "permission denied"},
-		{"read", secret, "permission denied"},
-		{"read", filepath.Join(dir, "link"), "permission denied"},
-		{"read", "/proc/self/environ", "permission denied"},
-		{"write", filepath.Join(other, "out"), "permission denied"},
-		{"write", secret, "permission denied"},
-		{"exec", "/bin/true", "permission denied"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.what+" "+filepath.Base(tt.path), func(t *testing.T) {
-			out, err := inside(t, dir, program, tt.what, tt.path)
-			if err != nil || !strings.HasSuffix(strings.TrimSpace(out), tt.want) {
-				t.Errorf("%s %s: %q, %v; want %q", tt.what, tt.path, out, err, tt.want)
-			}
-		})
-	}
-}
-
-func TestSandboxMemory(t *testing.T) {
-	out, err := inside(t, t.TempDir(), probe(t), "bomb")
-	if err == nil || strings.Contains(out, "2 GiB") {
-		t.Fatalf("a program took 2 GiB: %v", err)
-	}
-	if !strings.Contains(out, "64 MiB\n") || !strings.Contains(out, "out of memory") {
-		t.Errorf("it ended otherwise than by want of memory: %.300s", out)
 	}
 }
 
@@ -209,14 +102,6 @@ func TestFFmpegReadsNothing(t *testing.T) {
 	}
 }
 
-func TestSandboxUsage(t *testing.T) {
-	for _, args := range [][]string{nil, {"upload", "/tmp"}, {"anything", "/tmp", "/bin/true"}} {
-		if code := sound.SandboxMain(args); code == 0 {
-			t.Errorf("SandboxMain(%v) = 0", args)
-		}
-	}
-}
-
 func TestProbeReport(t *testing.T) {
 	r, err := sound.Probe(t.Context(), encoder(t))
 	if err != nil {
@@ -245,7 +130,7 @@ func TestWithoutSeccomp(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
-	want := "upload: sound.no_sandbox unavailable\nspeech: ok\nprobe: seccomp false, mp3 true, sound.no_seccomp\n"
+	want := "upload: sandbox.none unavailable\nspeech: ok\nprobe: seccomp false, mp3 true, sound.no_seccomp\n"
 	if string(out) != want {
 		t.Errorf("got\n%swant\n%s", out, want)
 	}

@@ -1,6 +1,6 @@
 //go:build linux && (amd64 || arm64)
 
-package sound
+package sandbox
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SandboxMain is the other end of the sandbox: cmd/loa calls it first thing
+// Main is the other end of the sandbox: cmd/loa calls it first thing
 // when os.Args[1] is "sandbox-exec", with os.Args[2:]:
 //
 //	upload|trusted <job folder> <program> <arguments…>
@@ -22,7 +22,7 @@ import (
 // code, only when that failed. Nothing here needs root or a namespace: limits,
 // no_new_privs(2), Landlock and seccomp(2) bind whoever asks for them, and the
 // program it becomes, for good.
-func SandboxMain(args []string) int {
+func Main(args []string) int {
 	if len(args) < 3 || args[0] != forUpload && args[0] != forOwn {
 		fmt.Fprintln(os.Stderr, "sandbox-exec: want upload|trusted, a folder, a program")
 		return exitUsage
@@ -84,12 +84,12 @@ func limits() [6]limit {
 		{unix.RLIMIT_NOFILE, most(64)},       // ffmpeg holds five
 		{unix.RLIMIT_NPROC, most(1024)},      // counts all threads of this user, so no lower; forking is refused anyway
 		{unix.RLIMIT_CORE, most(0)},          // a core would hold the upload
-		{unix.RLIMIT_AS, most(768 << 20)},    // last, see SandboxMain; ffmpeg's libraries alone take more than 256 MiB
+		{unix.RLIMIT_AS, most(768 << 20)},    // last, see Main; ffmpeg's libraries alone take more than 256 MiB
 	}
 }
 
-// landlockABI is the version of Landlock in this kernel, 0 without.
-func landlockABI() int {
+// LandlockABI is the version of Landlock in this kernel, 0 without.
+func LandlockABI() int {
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
 		return 0
@@ -101,7 +101,7 @@ func landlockABI() int {
 // work in dir; every other file, TCP port, abstract socket and signal to
 // another process is shut, as far as this kernel's Landlock knows them.
 func restrictFiles(dir, program string) error {
-	abi := landlockABI()
+	abi := LandlockABI()
 	if abi == 0 {
 		return nil
 	}

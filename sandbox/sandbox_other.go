@@ -1,6 +1,6 @@
 //go:build !linux || (!amd64 && !arm64)
 
-package sound
+package sandbox
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"os/exec"
 )
 
-// SandboxMain is the other end of the sandbox on systems that have none: an
+// Main is the other end of the sandbox on systems that have none: an
 // upload is refused, our own speech is passed to the program as it is.
-func SandboxMain(args []string) int {
+func Main(args []string) int {
 	if len(args) < 3 || args[0] != forUpload && args[0] != forOwn {
 		fmt.Fprintln(os.Stderr, "sandbox-exec: want upload|trusted, a folder, a program")
 		return exitUsage
@@ -35,5 +35,5 @@ func SandboxMain(args []string) int {
 	return exitNoExec
 }
 
-// landlockABI is 0: there is no Landlock.
-func landlockABI() int { return 0 }
+// LandlockABI is 0: there is no Landlock.
+func LandlockABI() int { return 0 }
