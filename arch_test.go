@@ -66,7 +66,7 @@ var law = house{
 		"sound":   ". sandbox wire",
 		"sandbox": ".",
 		// the outward line
-		"bulletin": ". db journal lang seal sound speaker unit voice wire",
+		"bulletin": ". db journal lang office seal sound speaker unit voice wire",
 		"edge":     ". seal wire",
 		// faces
 		"web":      ". lang people",

@@ -5,7 +5,6 @@ package bulletin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"loa"
@@ -20,8 +19,38 @@ const (
 	Read  = "read"  // read the spoken text to its end
 )
 
+// known sums up how a person came to know each rendition: "" while one is
+// missing, Read if one was only read, otherwise Heard.
+func known(each []string) string {
+	how := ""
+	for _, h := range each {
+		switch {
+		case h == "":
+			return ""
+		case how != Read:
+			how = h
+		}
+	}
+	return how
+}
+
+// hearings reads how a person came to know each rendition of the present bytes.
+func hearings(tx *db.Tx, b Bulletin, person string) ([]string, error) {
+	each := make([]string, len(b.Renditions))
+	_, err := db.All(tx, `SELECT position, how FROM hearing WHERE bulletin_id = ? AND person = ? AND payload_hash = ?`,
+		[]any{b.ID, person, loa.Hash(b.Payload)}, func(scan func(...any) error) (i int, err error) {
+			var how string
+			err = scan(&i, &how)
+			if i >= 0 && i < len(each) {
+				each[i] = how
+			}
+			return i, err
+		})
+	return each, err
+}
+
 // approvable is the rule of the second pair of eyes: not the author, the right
-// over the unit, and having heard or read exactly these bytes.
+// over the unit, and having heard or read exactly these bytes in every language.
 func (b Bulletin) approvable(who loa.Actor, heard bool) error {
 	if who.ID == b.Author {
 		return loa.Errorf(loa.Forbidden, "approve.own")
@@ -35,10 +64,23 @@ func (b Bulletin) approvable(who loa.Actor, heard bool) error {
 	return nil
 }
 
+// hearable is the rule of what counts as knowing a rendition: a person's
+// recording has no spoken text to read.
+func (b Bulletin) hearable(position int, how string) error {
+	if position < 0 || position >= len(b.Renditions) {
+		return loa.Errorf(loa.Invalid, "hear.rendition")
+	}
+	if r := b.Renditions[position]; how == Read && !r.Machine() {
+		return loa.Errorf(loa.Invalid, "hear.recording", "language."+r.Lang)
+	}
+	return nil
+}
+
 // Hear records that a person heard the sound, or read the spoken text, to its
 // end; the page reports it and Approve demands it. payload is the hash of the
-// bytes the page showed: hearing an older version counts for nothing.
-func (f *Flow) Hear(ctx context.Context, who loa.Actor, id, payload, how string) error {
+// bytes the page showed: hearing an older version counts for nothing. positions
+// are the renditions meant, all of them when none is named.
+func (f *Flow) Hear(ctx context.Context, who loa.Actor, id, payload, how string, positions ...int) error {
 	if how != Heard && how != Read {
 		return loa.Errorf(loa.Invalid, "hear.how")
 	}
@@ -56,12 +98,28 @@ func (f *Flow) Hear(ctx context.Context, who loa.Actor, id, payload, how string)
 		if b.Payload == nil || loa.Hash(b.Payload) != payload {
 			return loa.Errorf(loa.Conflict, "bulletin.changed_meanwhile")
 		}
-		n, err := tx.Exec(`INSERT INTO hearing (bulletin_id, person, payload_hash, how, at) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (bulletin_id, person, payload_hash) DO NOTHING`, id, who.ID, payload, how, tx.NowMS())
-		if err != nil || n == 0 {
-			return err
+		meant := positions
+		for i := 0; len(positions) == 0 && i < len(b.Renditions); i++ {
+			meant = append(meant, i)
 		}
-		entry = journal.Entry{Verb: "bulletin." + how, Path: b.Path, Subject: id, Data: map[string]string{"payload": payload}}
+		var fresh []int
+		for _, i := range meant {
+			if err := b.hearable(i, how); err != nil {
+				return err
+			}
+			n, err := tx.Exec(`INSERT INTO hearing (bulletin_id, person, payload_hash, position, how, at) VALUES (?, ?, ?, ?, ?, ?)
+				ON CONFLICT (bulletin_id, person, payload_hash, position) DO NOTHING`, id, who.ID, payload, i, how, tx.NowMS())
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				fresh = append(fresh, i)
+			}
+		}
+		if len(fresh) == 0 {
+			return nil
+		}
+		entry = journal.Entry{Verb: "bulletin." + how, Path: b.Path, Subject: id, Data: map[string]any{"payload": payload, "renditions": fresh}}
 		row, err = journal.Append(tx, who, entry)
 		return err
 	})
@@ -84,12 +142,11 @@ func (f *Flow) Approve(ctx context.Context, who loa.Actor, id string, yes wire.A
 	}
 	return f.step(ctx, who, id, approve, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
 		payload := loa.Hash(b.Payload)
-		var how string
-		err := tx.Row(`SELECT how FROM hearing WHERE bulletin_id = ? AND person = ? AND payload_hash = ?`,
-			b.ID, who.ID, payload).Scan(&how)
-		if err != nil && !errors.Is(err, db.ErrNone) {
+		each, err := hearings(tx, *b, who.ID)
+		if err != nil {
 			return journal.Entry{}, err
 		}
+		how := known(each)
 		if err := b.approvable(who, how != ""); err != nil {
 			return journal.Entry{}, err
 		}

@@ -101,23 +101,22 @@ type Bulletin struct {
 	State      State
 	Class      wire.Class
 	Title      string
-	Text       string // as written
-	Spoken     string // as read out
+	Renditions []Rendition // in the order they sound; the first is the main one
+	Role       wire.Role
+	Category   Category
+	Office     string // id of the body it comes from, "" for the unit's own
+	Origin     string // where it comes from, in words
 	Scope      []loa.Path
-	SpokenBy   string // the engine that spoke it, and its voice; "" before it was spoken
-	Accent     string // north, central, south
-	From       int64  // UTC ms
-	Until      int64  // UTC ms: hết hạn phát
+	From       int64 // UTC ms
+	Until      int64 // UTC ms: hết hạn phát
 	PlaysDay   int
 	Plays      int
-	Repeat     int // further readings in a slot
-	Media      string
-	MediaBytes int64
-	MediaMS    int64
-	Loudness   string
-	Payload    []byte // the warrant's bytes
-	Warrant    string // hash of the sealed warrant
-	StopBytes  []byte // a stop waiting for approval
+	Repeat     int      // further readings in a slot
+	Chime      bool     // before it
+	Wanted     []Choice // sessions chosen while composing
+	Payload    []byte   // the warrant's bytes
+	Warrant    string   // hash of the sealed warrant
+	StopBytes  []byte   // a stop waiting for approval
 	Note       string
 	MadeAt     int64
 	ChangedAt  int64
@@ -141,7 +140,7 @@ func (b Bulletin) places() []wire.Place {
 }
 
 // slotMS is how long one slot of the bulletin sounds.
-func (b Bulletin) slotMS() int64 { return b.MediaMS + int64(b.Repeat)*(b.MediaMS+wire.Spacing) }
+func (b Bulletin) slotMS() int64 { return b.MS() + int64(b.Repeat)*(b.MS()+wire.Spacing) }
 
 // Speech turns spoken text into sound.
 type Speech interface {
@@ -161,6 +160,8 @@ type Flow struct {
 	Blobs   *db.Blobs
 	Signer  speaker.Sealer
 	Keys    speaker.Keys
+	// Recordings gives what people have recorded; nil where nobody can.
+	Recordings Recordings
 	// Lexicon is how a place reads its own words, written form to spoken form;
 	// nil: as everybody does.
 	Lexicon func(tx *db.Tx, place loa.Path) (map[string]string, error)

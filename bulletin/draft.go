@@ -5,12 +5,14 @@ package bulletin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"loa"
 	"loa/db"
 	"loa/journal"
+	"loa/office"
 	"loa/seal"
 	"loa/unit"
 	"loa/voice"
@@ -22,25 +24,49 @@ type Notice struct {
 	Path     loa.Path // the unit that speaks
 	Class    wire.Class
 	Title    string
-	Text     string
+	Text     string // in Vietnamese
+	Upload   string // id of a recording of it, "" to have the machine read the text
 	Scope    []loa.Path
 	Accent   string // "" is north
+	Speed    int    // words a minute, 0 as usual
+	Voice    string // the engine's voice, "" as usual
 	From     time.Time
 	Until    time.Time
 	PlaysDay int
 	Plays    int
 	Repeat   int
+	Chime    bool
+	Others   []Other // further languages, in the order they sound
+	Role     wire.Role
+	Category Category
+	Office   string   // id of the body it comes from
+	Origin   string   // where it comes from, in words
+	Wanted   []Choice // sessions it should go into once it is approved
+}
+
+// Other is a further language of a notice: always a person's recording.
+type Other struct {
+	Lang   string
+	Text   string // what is said in it, "" if nobody wrote it down
+	Upload string // "" while nobody has recorded it
 }
 
 // maxLife is the longest a warrant may hold.
 const maxLife = 366 * 24 * time.Hour
 
-// clean checks and completes a notice; the text comes back composed (NFC).
-func (n Notice) clean(now time.Time) (Notice, error) {
-	text, err := voice.Clean(n.Text)
-	if err != nil {
-		return n, err
+// clean checks and completes a notice and its languages; words come back
+// composed (NFC).
+func (n Notice) clean(now time.Time) (Notice, []Rendition, error) {
+	all, err := n.renditions()
+	if err == nil {
+		n.Text, n.Accent = all[0].Text, all[0].Accent
+		n, err = n.frame(now)
 	}
+	return n, all, err
+}
+
+// frame is clean for all that is not said aloud.
+func (n Notice) frame(now time.Time) (Notice, error) {
 	title, err := voice.Clean(n.Title)
 	if err != nil {
 		return n, loa.Errorf(loa.Invalid, "bulletin.title").Because(err)
@@ -49,15 +75,24 @@ func (n Notice) clean(now time.Time) (Notice, error) {
 	if len(title) > 200 {
 		return n, loa.Errorf(loa.Invalid, "bulletin.title")
 	}
-	n.Title, n.Text = title, text
+	n.Title = title
+	if n.Origin, err = cleanText(n.Origin, FromRecording); err != nil || len(n.Origin) > 300 {
+		return n, loa.Errorf(loa.Invalid, "bulletin.origin").Because(err)
+	}
+	if !slices.Contains(Roles(), n.Role) {
+		return n, loa.Errorf(loa.Invalid, "bulletin.role", loa.Clip(string(n.Role)))
+	}
+	if err := n.Category.check(); err != nil {
+		return n, err
+	}
+	if err := checkWanted(n.Wanted); err != nil {
+		return n, err
+	}
 	if n.Class != wire.Normal && n.Class != wire.Priority {
 		return n, loa.Errorf(loa.Invalid, "bulletin.class", string(n.Class))
 	}
 	if len(n.Scope) == 0 {
 		return n, loa.Errorf(loa.Invalid, "scope.empty")
-	}
-	if n.Accent == "" {
-		n.Accent = "north"
 	}
 	if n.From.IsZero() {
 		n.From = now
@@ -102,7 +137,7 @@ func (f *Flow) Draft(ctx context.Context, who loa.Actor, n Notice) (Bulletin, er
 	var entry journal.Entry
 	var row string
 	err := f.DB.Write(ctx, func(tx *db.Tx) error {
-		clean, err := n.clean(tx.Now())
+		clean, languages, err := n.clean(tx.Now())
 		if err != nil {
 			return err
 		}
@@ -113,10 +148,13 @@ func (f *Flow) Draft(ctx context.Context, who loa.Actor, n Notice) (Bulletin, er
 			return err
 		}
 		b = Bulletin{ID: loa.NewID(tx.Now()), Author: who.ID, AuthorName: who.Name, State: Draft, MadeAt: tx.NowMS(), ChangedAt: tx.NowMS()}
-		if err := f.take(tx, &b, clean); err != nil {
+		if err := b.take(tx, f, clean, languages); err != nil {
 			return err
 		}
 		if err := insert(tx, b); err != nil {
+			return err
+		}
+		if err := keepRenditions(tx, b); err != nil {
 			return err
 		}
 		entry = journal.Entry{Verb: "bulletin.drafted", Path: b.Path, Subject: b.ID, Data: map[string]string{"title": b.Title}}
@@ -134,7 +172,7 @@ func (f *Flow) Draft(ctx context.Context, who loa.Actor, n Notice) (Bulletin, er
 // unit and then becomes the author, may.
 func (f *Flow) Edit(ctx context.Context, who loa.Actor, id string, n Notice) (Bulletin, error) {
 	return f.step(ctx, who, id, edit, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
-		clean, err := n.clean(tx.Now())
+		clean, languages, err := n.clean(tx.Now())
 		if err != nil {
 			return journal.Entry{}, err
 		}
@@ -148,20 +186,57 @@ func (f *Flow) Edit(ctx context.Context, who loa.Actor, id string, n Notice) (Bu
 			return journal.Entry{}, err
 		}
 		b.Author, b.AuthorName = who.ID, who.Name
-		if err := f.take(tx, b, clean); err != nil {
+		if err := b.take(tx, f, clean, languages); err != nil {
 			return journal.Entry{}, err
 		}
-		return journal.Entry{Data: map[string]string{"title": b.Title}}, nil
+		return journal.Entry{Data: map[string]string{"title": b.Title}}, keepRenditions(tx, *b)
 	})
 }
 
-// take puts a notice into the bulletin, with the words it will be read in.
-func (f *Flow) take(tx *db.Tx, b *Bulletin, n Notice) error {
-	b.Path, b.Class, b.Title, b.Text, b.Scope, b.Accent = n.Path, n.Class, n.Title, n.Text, n.Scope, n.Accent
+// take fills b from a clean notice, with the words it will be read in.
+func (b *Bulletin) take(tx *db.Tx, f *Flow, n Notice, languages []Rendition) error {
+	if n.Office != "" {
+		if _, err := office.FindTx(tx, n.Office); err != nil {
+			return err
+		}
+	}
+	b.Path, b.Class, b.Title, b.Scope, b.Renditions = n.Path, n.Class, n.Title, n.Scope, languages
+	b.Role, b.Category, b.Office, b.Origin = n.Role, n.Category, n.Office, n.Origin
 	b.From, b.Until, b.PlaysDay, b.Plays, b.Repeat = n.From.UnixMilli(), n.Until.UnixMilli(), n.PlaysDay, n.Plays, n.Repeat
-	spoken, err := f.speak(tx, b.Path, b.Text, b.Accent)
-	b.Spoken = spoken.Text
-	return err
+	b.Chime, b.Wanted = n.Chime, n.Wanted
+	return f.word(tx, b)
+}
+
+// word puts what the machine reads of b into the words its place uses now.
+func (f *Flow) word(tx *db.Tx, b *Bulletin) error {
+	for i, r := range b.Renditions {
+		if !r.Machine() {
+			continue
+		}
+		spoken, err := f.speak(tx, b.Path, r.Text, r.Accent)
+		if err != nil {
+			return err
+		}
+		b.Renditions[i].Spoken = spoken.Text
+	}
+	return nil
+}
+
+// Notice is what a person would type to get b, for forms that change or copy it.
+func (b Bulletin) Notice() Notice {
+	main := b.Main()
+	n := Notice{
+		Path: b.Path, Class: b.Class, Title: b.Title, Text: main.Text, Upload: main.Upload, Scope: b.Scope,
+		Accent: main.Accent, Speed: main.Speed, Voice: main.Voice, From: time.UnixMilli(b.From), Until: time.UnixMilli(b.Until),
+		PlaysDay: b.PlaysDay, Plays: b.Plays, Repeat: b.Repeat, Chime: b.Chime, Role: b.Role, Category: b.Category,
+		Office: b.Office, Origin: b.Origin, Wanted: b.Wanted,
+	}
+	for i, r := range b.Renditions {
+		if i > 0 {
+			n.Others = append(n.Others, Other{Lang: r.Lang, Text: r.Text, Upload: r.Upload})
+		}
+	}
+	return n
 }
 
 // Speak shows what would be read out at a place, and what changed on the way.
@@ -186,16 +261,16 @@ func (f *Flow) speak(tx *db.Tx, place loa.Path, text, accent string) (voice.Spok
 	return n.Speak(text), nil
 }
 
-// Spoken is what is read out of a bulletin, with its changes: a draft as its
-// place reads it now, everything later in the very words that were fixed. The
+// Spoken is what is read out of one of a bulletin's languages, with its changes:
+// a draft as its place reads it now, everything later in the very words that were fixed. The
 // lexicon may have changed since then; known says that the changes are still
 // those the words came from, otherwise there are none to show.
-func (f *Flow) Spoken(ctx context.Context, b Bulletin) (spoken voice.Spoken, known bool, err error) {
-	spoken, err = f.Speak(ctx, b.Path, b.Text, b.Accent)
-	if err != nil || b.State == Draft || spoken.Text == b.Spoken {
+func (f *Flow) Spoken(ctx context.Context, b Bulletin, r Rendition) (spoken voice.Spoken, known bool, err error) {
+	spoken, err = f.Speak(ctx, b.Path, r.Text, r.Accent)
+	if err != nil || b.State == Draft || spoken.Text == r.Spoken {
 		return spoken, true, err
 	}
-	return voice.Spoken{Text: b.Spoken}, false, nil
+	return voice.Spoken{Text: r.Spoken}, false, nil
 }
 
 // Preview is the sound that asking for approval would make of a text, and the
@@ -219,9 +294,9 @@ func (f *Flow) Preview(ctx context.Context, who loa.Actor, place loa.Path, text,
 	return res.MP3, speech.By, nil
 }
 
-// Submit asks for approval (trình duyệt): the text is spoken, brought into the
-// canonical form and stored, and the bytes of the warrant are fixed. From here
-// on nothing can change without asking again.
+// Submit asks for approval (trình duyệt): every language is spoken or taken from
+// its recording, in the canonical form, and the bytes of the warrant are fixed.
+// From here on nothing can change without asking again.
 func (f *Flow) Submit(ctx context.Context, who loa.Actor, id string) (Bulletin, error) {
 	b, err := f.Find(ctx, who, id)
 	if err != nil {
@@ -230,54 +305,49 @@ func (f *Flow) Submit(ctx context.Context, who loa.Actor, id string) (Bulletin, 
 	if err := b.may(submit); err != nil {
 		return Bulletin{}, err
 	}
-	spoken, err := f.Speak(ctx, b.Path, b.Text, b.Accent) // words may have been corrected since it was kept
+	err = f.DB.Read(ctx, func(tx *db.Tx) error { return f.word(tx, &b) }) // words may have been corrected since it was kept
 	if err != nil {
 		return Bulletin{}, err
 	}
-	speech, err := f.Speech.Say(ctx, spoken.Text, voice.Voice{Accent: b.Accent})
-	if err != nil {
-		return Bulletin{}, fmt.Errorf("speak bulletin: %w", err)
-	}
-	res, err := f.Encoder.Speech(ctx, speech.WAV)
-	if err != nil {
-		return Bulletin{}, fmt.Errorf("encode bulletin: %w", err)
-	}
-	hash, err := f.Blobs.Put(ctx, res.MP3)
-	if err != nil {
-		return Bulletin{}, fmt.Errorf("keep sound: %w", err)
+	made := b.Renditions
+	for i := range made {
+		if err := f.make(ctx, &made[i]); err != nil {
+			return Bulletin{}, err
+		}
 	}
 	return f.step(ctx, who, id, submit, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
 		if err := who.Must(loa.RightWrite, b.Path); err != nil {
 			return journal.Entry{}, err
 		}
-		again, err := f.speak(tx, b.Path, b.Text, b.Accent)
-		if err != nil {
+		if err := f.word(tx, b); err != nil {
 			return journal.Entry{}, err
 		}
-		if again.Text != spoken.Text {
+		if !sameSources(b.Renditions, made) {
 			return journal.Entry{}, loa.Errorf(loa.Conflict, "bulletin.changed_meanwhile")
 		}
-		b.Spoken, b.SpokenBy = spoken.Text, speech.By
 		if b.Until <= tx.NowMS() {
 			return journal.Entry{}, loa.Errorf(loa.Invalid, "bulletin.dates")
 		}
-		b.Media, b.MediaBytes, b.MediaMS = hash, int64(len(res.MP3)), res.Duration.Milliseconds()
-		b.Loudness = fmt.Sprintf("%.1f → %.1f LUFS", res.Before.IntegratedLUFS, res.After.IntegratedLUFS)
+		b.Renditions = made
 		if b.Payload, err = b.warrant(loa.NewID(tx.Now())); err != nil {
 			return journal.Entry{}, err
 		}
 		b.Note = ""
-		return journal.Entry{Data: map[string]any{"payload": loa.Hash(b.Payload), "media": hash, "ms": b.MediaMS, "spoken_by": b.SpokenBy}}, nil
+		var sounds []string
+		for _, r := range made {
+			sounds = append(sounds, r.Lang+" "+r.Media+" "+r.SpokenBy)
+		}
+		return journal.Entry{Data: map[string]any{"payload": loa.Hash(b.Payload), "sounds": sounds, "ms": b.MS()}}, keepRenditions(tx, *b)
 	})
 }
 
 // warrant writes the bytes that people approve and the signer seals.
 func (b Bulletin) warrant(id string) ([]byte, error) {
 	w := wire.Warrant{
-		V: wire.Version, Kind: "play", ID: id, Class: b.Class, Issuer: b.Path, Author: b.Author, Title: b.Title,
+		V: wire.Version, Kind: "play", ID: id, Class: b.Class, Role: b.Role, Issuer: b.Path, Author: b.Author, Title: b.Title,
 		Scope: b.places(), From: b.From, Until: b.Until,
-		Media:    []wire.Media{{Hash: b.Media, Bytes: b.MediaBytes, MS: b.MediaMS, Form: wire.CanonicalForm}},
-		PlaysDay: b.PlaysDay, Plays: b.Plays, Cap: 100, Speech: "synthetic", Approval: "passkey",
+		Media:    b.media(),
+		PlaysDay: b.PlaysDay, Plays: b.Plays, Cap: 100, Speech: b.speech(), Approval: "passkey",
 	}
 	if err := w.Check(); err != nil {
 		return nil, err

@@ -26,11 +26,12 @@ func (f *Flow) Find(ctx context.Context, who loa.Actor, id string) (b Bulletin, 
 
 // Query narrows a list. Zero fields narrow nothing.
 type Query struct {
-	Path   loa.Path // the unit and everything below it
-	States []State
-	Text   string // in title and text, with or without diacritics
-	Before string // id of the last row of the page before
-	Limit  int    // 50 by default
+	Path     loa.Path // the unit and everything below it
+	States   []State
+	Category Category
+	Text     string // in title and text, with or without diacritics
+	Before   string // id of the last row of the page before
+	Limit    int    // 50 by default
 }
 
 // List lists bulletins, the newest first.
@@ -47,6 +48,9 @@ func (f *Flow) List(ctx context.Context, who loa.Actor, q Query) (all []Bulletin
 			args = append(args, string(s))
 		}
 	}
+	if q.Category != "" {
+		where, args = append(where, `category = ?`), append(args, string(q.Category))
+	}
 	if q.Before != "" {
 		where, args = append(where, `id < ?`), append(args, q.Before)
 	}
@@ -60,22 +64,22 @@ func (f *Flow) List(ctx context.Context, who loa.Actor, q Query) (all []Bulletin
 	args = append(args, q.Limit)
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, `SELECT `+columns+` FROM bulletin WHERE `+strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT ?`, args, scan)
-		return err
+		if err != nil {
+			return err
+		}
+		return withRenditions(tx, all)
 	})
 	return all, err
 }
 
-// Hearing says how a person came to know the present bytes: "", Heard or Read.
-func (f *Flow) Hearing(ctx context.Context, b Bulletin, person string) (how string, err error) {
+// Hearing says how a person came to know the present bytes: "", Heard or Read,
+// and of each rendition the same.
+func (f *Flow) Hearing(ctx context.Context, b Bulletin, person string) (how string, each []string, err error) {
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
-		hows, err := db.All(tx, `SELECT how FROM hearing WHERE bulletin_id = ? AND person = ? AND payload_hash = ?`,
-			[]any{b.ID, person, loa.Hash(b.Payload)}, func(scan func(...any) error) (s string, err error) { return s, scan(&s) })
-		if len(hows) > 0 {
-			how = hows[0]
-		}
+		each, err = hearings(tx, b, person)
 		return err
 	})
-	return how, err
+	return known(each), each, err
 }
 
 // Approvals lists who approved the present bytes.

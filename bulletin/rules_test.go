@@ -105,11 +105,31 @@ func TestClean(t *testing.T) {
 		{"three readings", func(n *Notice) { n.Repeat = 2 }, ""},
 		{"four readings", func(n *Notice) { n.Repeat = 3 }, "bulletin.plays"},
 		{"no reading", func(n *Notice) { n.Repeat = -1 }, "bulletin.plays"},
+		{"slowly", func(n *Notice) { n.Speed = 119 }, ""},
+		{"slower than anybody follows", func(n *Notice) { n.Speed = 79 }, "voice.speed"},
+		{"a recording without a word", func(n *Notice) { n.Text, n.Upload = "", "r1" }, ""},
+		{"Mông recorded, Thái to come", func(n *Notice) { n.Others = []Other{{Lang: "hmn", Upload: "r1"}, {Lang: "blt"}} }, ""},
+		{"a language written otherwise", func(n *Notice) { n.Others = []Other{{Lang: "HMN"}} }, ""},
+		{"a language nobody speaks", func(n *Notice) { n.Others = []Other{{Lang: "xx-nowhere-nowhere"}} }, "rendition.language"},
+		{"a language that is none of ours", func(n *Notice) { n.Others = []Other{{Lang: "en"}} }, "rendition.language"},
+		{"a language twice", func(n *Notice) { n.Others = []Other{{Lang: "hmn"}, {Lang: "hmn"}} }, "rendition.twice"},
+		{"Vietnamese twice", func(n *Notice) { n.Others = []Other{{Lang: "vi"}} }, "rendition.twice"},
+		{"five languages", func(n *Notice) { n.Others = []Other{{Lang: "hmn"}, {Lang: "blt"}, {Lang: "km"}, {Lang: "tyz"}} }, "rendition.too_many"},
+		{"hidden in another language", func(n *Notice) { n.Others = []Other{{Lang: "hmn", Text: "a\u200db"}} }, "text.hidden"},
+		{"music", func(n *Notice) { n.Role = wire.Music }, ""},
+		{"a role nobody plays", func(n *Notice) { n.Role = "noise" }, "bulletin.role"},
+		{"about services", func(n *Notice) { n.Category = Services }, ""},
+		{"about nothing of the article", func(n *Notice) { n.Category = "gossip" }, "bulletin.category"},
+		{"wanted this afternoon", func(n *Notice) { n.Wanted = []Choice{{"2026-11-23", Afternoon}} }, ""},
+		{"wanted twice", func(n *Notice) { n.Wanted = []Choice{{"2026-11-23", Afternoon}, {"2026-11-23", Afternoon}} }, "schedule.part"},
+		{"wanted on no day", func(n *Notice) { n.Wanted = []Choice{{"2026-11-31", Afternoon}} }, "schedule.day"},
+		{"wanted at two lines", func(n *Notice) { n.Wanted = []Choice{{"2026-11-30", "a\nb"}} }, "schedule.part"},
+		{"a long origin", func(n *Notice) { n.Origin = strings.Repeat("ố", 101) }, "bulletin.origin"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := good
 			c.edit(&n)
-			if _, err := n.clean(now); c.key == "" && err != nil || c.key != "" && (loa.KeyOf(err) != c.key || loa.CodeOf(err) != loa.Invalid) {
+			if _, _, err := n.clean(now); c.key == "" && err != nil || c.key != "" && (loa.KeyOf(err) != c.key || loa.CodeOf(err) != loa.Invalid) {
 				t.Errorf("got %v, want %q", err, c.key)
 			}
 		})
@@ -117,13 +137,65 @@ func TestClean(t *testing.T) {
 
 	n := good
 	n.Title, n.Text = " Lịch\n cắt  điện ", "Cắt đie\u0323\u0302n.\r\n" // decomposed, as a phone may send it
-	got, err := n.clean(now)
+	got, languages, err := n.clean(now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(Notice{Path: commune, Class: wire.Normal, Title: "Lịch cắt điện", Text: "Cắt điện.", Scope: []loa.Path{commune},
 		Accent: "north", From: now, Until: now.Add(7 * day), PlaysDay: 4, Plays: 28}, got); diff != "" {
 		t.Error(diff)
+	}
+	if diff := cmp.Diff([]Rendition{{Lang: Vietnamese, Source: FromText, Text: "Cắt điện.", Accent: "north"}}, languages); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestKnown holds what counts as knowing a bulletin in several languages.
+func TestKnown(t *testing.T) {
+	for _, c := range []struct {
+		each []string
+		want string
+	}{
+		{nil, ""},
+		{[]string{""}, ""},
+		{[]string{Heard}, Heard},
+		{[]string{Read}, Read},
+		{[]string{Heard, ""}, ""},
+		{[]string{"", Heard}, ""},
+		{[]string{Read, Heard}, Read},
+		{[]string{Heard, Heard, Heard}, Heard},
+	} {
+		if got := known(c.each); got != c.want {
+			t.Errorf("%q: %q, want %q", c.each, got, c.want)
+		}
+	}
+	b := Bulletin{Renditions: []Rendition{{Lang: "vi", Source: FromText}, {Lang: "hmn", Source: FromRecording}}}
+	for _, c := range []struct {
+		position int
+		how, key string
+	}{
+		{0, Heard, ""}, {0, Read, ""}, {1, Heard, ""}, {1, Read, "hear.recording"}, {2, Heard, "hear.rendition"}, {-1, Heard, "hear.rendition"},
+	} {
+		if err := b.hearable(c.position, c.how); c.key == "" && err != nil || c.key != "" && loa.KeyOf(err) != c.key {
+			t.Errorf("%s %d: %v, want %q", c.how, c.position, err, c.key)
+		}
+	}
+	if b.speech() != "synthetic" || (Bulletin{Renditions: b.Renditions[1:]}).speech() != "recorded" {
+		t.Error("one sentence read by a machine makes a bulletin synthetic, none a recording")
+	}
+}
+
+// TestLanguages holds the list to BCP 47: each code is its own one spelling.
+func TestLanguages(t *testing.T) {
+	for _, l := range Languages() {
+		if got, err := knownLanguage(l); err != nil || got != l {
+			t.Errorf("%s: %q, %v", l, got, err)
+		}
+	}
+	for _, bad := range []string{"", "vi-VN-x-hidden", "tiếng Mông", "hmn ", "\x00", "zz"} {
+		if got, err := knownLanguage(bad); err == nil {
+			t.Errorf("%q is taken for %s", bad, got)
+		}
 	}
 }
 
@@ -253,7 +325,7 @@ func TestAllowed(t *testing.T) {
 			From: ms("00:00:00"), Until: ms("00:00:00") + 365*24*3600_000}
 	}
 	day, wide, silent := policy(commune, 5, 20, 80), policy("vn/98", 6, 22, 90), policy("vn", 0, 24, 0)
-	b := Bulletin{Class: wire.Normal, From: ms("02:00:00"), Until: ms("22:30:00"), MediaMS: 60_000, Repeat: 1} // 122 s
+	b := Bulletin{Class: wire.Normal, From: ms("02:00:00"), Until: ms("22:30:00"), Renditions: []Rendition{{MS: 60_000}}, Repeat: 1} // 122 s
 	for _, c := range []struct {
 		name     string
 		policies []wire.Policy

@@ -11,16 +11,23 @@ import (
 	"loa/lang"
 )
 
-const columns = `id, path, author, author_name, state, class, title, text, spoken, spoken_by, scope, accent, from_ms, until_ms,
-	plays_day, plays, repeat_count, media, media_bytes, media_ms, loudness, payload, warrant, stop_payload, note, made_at, changed_at`
+const columns = `id, path, author, author_name, state, class, title, role, category, office, origin, scope, from_ms, until_ms,
+	plays_day, plays, repeat_count, chime, wanted, payload, warrant, stop_payload, note, made_at, changed_at`
 
 func scan(scan func(...any) error) (b Bulletin, err error) {
-	var scope string
-	err = scan(&b.ID, &b.Path, &b.Author, &b.AuthorName, &b.State, &b.Class, &b.Title, &b.Text, &b.Spoken, &b.SpokenBy, &scope, &b.Accent,
-		&b.From, &b.Until, &b.PlaysDay, &b.Plays, &b.Repeat, &b.Media, &b.MediaBytes, &b.MediaMS, &b.Loudness, &b.Payload,
+	var scope, wanted string
+	var chime int
+	err = scan(&b.ID, &b.Path, &b.Author, &b.AuthorName, &b.State, &b.Class, &b.Title, &b.Role, &b.Category, &b.Office, &b.Origin, &scope,
+		&b.From, &b.Until, &b.PlaysDay, &b.Plays, &b.Repeat, &chime, &wanted, &b.Payload,
 		&b.Warrant, &b.StopBytes, &b.Note, &b.MadeAt, &b.ChangedAt)
+	b.Chime = chime == 1
 	for p := range strings.FieldsSeq(scope) {
 		b.Scope = append(b.Scope, loa.Path(p))
+	}
+	for l := range strings.SplitSeq(wanted, "\n") {
+		if day, part, found := strings.Cut(l, " "); found {
+			b.Wanted = append(b.Wanted, Choice{day, part})
+		}
 	}
 	return b, err
 }
@@ -30,7 +37,12 @@ func load(tx *db.Tx, id string) (Bulletin, error) {
 	if errors.Is(err, db.ErrNone) {
 		return b, loa.Errorf(loa.NotFound, "bulletin.unknown")
 	}
-	return b, err
+	if err != nil {
+		return b, err
+	}
+	one := []Bulletin{b}
+	err = withRenditions(tx, one)
+	return one[0], err
 }
 
 // hold is load for a transaction that will change the bulletin: whoever else
@@ -47,18 +59,30 @@ func (b Bulletin) row() []any {
 	for i, p := range b.Scope {
 		scope[i] = string(p)
 	}
-	return []any{b.ID, b.Path, b.Author, b.AuthorName, string(b.State), string(b.Class), b.Title, b.Text, b.Spoken, b.SpokenBy,
-		strings.Join(scope, "\n"), b.Accent, b.From, b.Until, b.PlaysDay, b.Plays, b.Repeat, b.Media, b.MediaBytes, b.MediaMS,
-		b.Loudness, b.Payload, b.Warrant, b.StopBytes, b.Note, b.MadeAt, b.ChangedAt, lang.Fold(b.Title + "\n" + b.Text)}
+	wanted := make([]string, len(b.Wanted))
+	for i, c := range b.Wanted {
+		wanted[i] = c.Day + " " + c.Part
+	}
+	chime := 0
+	if b.Chime {
+		chime = 1
+	}
+	words := b.Title
+	for _, r := range b.Renditions {
+		words += "\n" + r.Text
+	}
+	return []any{b.ID, b.Path, b.Author, b.AuthorName, string(b.State), string(b.Class), b.Title, string(b.Role), string(b.Category),
+		b.Office, b.Origin, strings.Join(scope, "\n"), b.From, b.Until, b.PlaysDay, b.Plays, b.Repeat, chime, strings.Join(wanted, "\n"),
+		b.Payload, b.Warrant, b.StopBytes, b.Note, b.MadeAt, b.ChangedAt, lang.Fold(words)}
 }
 
 func insert(tx *db.Tx, b Bulletin) error {
-	_, err := tx.Exec(`INSERT INTO bulletin (`+columns+`, title_fold) VALUES (?`+strings.Repeat(", ?", 27)+`)`, b.row()...)
+	_, err := tx.Exec(`INSERT INTO bulletin (`+columns+`, title_fold) VALUES (?`+strings.Repeat(", ?", 25)+`)`, b.row()...)
 	return err
 }
 
 func store(tx *db.Tx, b Bulletin) error {
-	_, err := tx.Exec(`UPDATE bulletin SET (`+columns+`, title_fold) = (?`+strings.Repeat(", ?", 27)+`) WHERE id = ?`,
+	_, err := tx.Exec(`UPDATE bulletin SET (`+columns+`, title_fold) = (?`+strings.Repeat(", ?", 25)+`) WHERE id = ?`,
 		append(b.row(), b.ID)...)
 	return err
 }

@@ -132,7 +132,7 @@ func TestAttackSpeaker(t *testing.T) {
 			{"at 03:15", wire.Slot{ID: "n", Warrant: a.done.Warrant, Start: at("03:15:00") + 24*3600_000}, "policy.hours"},
 			{"a year later", wire.Slot{ID: "y", Warrant: a.done.Warrant, Start: at("06:00:00") + 300*24*3600_000}, "slot.outside_warrant"},
 			{"over the end of the warrant", wire.Slot{ID: "e", Warrant: a.done.Warrant, Start: a.done.Until - 10}, "slot.outside_warrant"},
-			{"repeated past the end", wire.Slot{ID: "r", Warrant: a.done.Warrant, Start: a.done.Until - a.done.MediaMS - 10, Repeat: 1}, "slot.outside_warrant"},
+			{"repeated past the end", wire.Slot{ID: "r", Warrant: a.done.Warrant, Start: a.done.Until - a.done.MS() - 10, Repeat: 1}, "slot.outside_warrant"},
 			{"in the whole commune", wire.Slot{ID: "c", Warrant: a.done.Warrant, Start: at("06:00:00"), Scope: []loa.Path{dongSay}}, "slot.outside_scope"},
 		}
 		plan := wire.Plan{V: wire.Version, Kind: "plan", Path: dongSay, Version: 1000, Made: a.now(), Until: a.now() + 1, Slots: []wire.Slot{}}

@@ -25,25 +25,25 @@ func TestOutward(t *testing.T) {
 		far := w.placed(benMai, "Cột bến đò") // in no scope of this test
 
 		b := w.draft(notice())
-		if b.State != bulletin.Draft || b.Author != "writer" || b.Spoken == b.Text {
-			t.Fatalf("draft is %s by %s, spoken %q", b.State, b.Author, b.Spoken)
+		if b.State != bulletin.Draft || b.Author != "writer" || b.Main().Spoken == b.Main().Text {
+			t.Fatalf("draft is %s by %s, spoken %q", b.State, b.Author, b.Main().Spoken)
 		}
 
 		w.tick()
 		b, err := w.flow.Submit(ctx, writer(), b.ID)
 		w.ok(err)
-		mp3, err := w.flow.Blobs.Get(b.Media)
+		mp3, err := w.flow.Blobs.Get(b.Main().Media)
 		w.ok(err)
 		frames, err := wire.CheckFrames(mp3)
 		w.ok(err)
-		if ms := int64(frames) * wire.FrameDuration.Milliseconds(); b.State != bulletin.Submitted || b.MediaMS != ms || b.MediaBytes != int64(len(mp3)) || ms < 1000 {
-			t.Errorf("submitted: %s, %d ms and %d bytes noted, %d and %d there", b.State, b.MediaMS, b.MediaBytes, ms, len(mp3))
+		if ms := int64(frames) * wire.FrameDuration.Milliseconds(); b.State != bulletin.Submitted || b.MS() != ms || b.Main().Bytes != int64(len(mp3)) || ms < 1000 {
+			t.Errorf("submitted: %s, %d ms and %d bytes noted, %d and %d there", b.State, b.MS(), b.Main().Bytes, ms, len(mp3))
 		}
 
 		w.tick()
 		w.ok(w.flow.Hear(ctx, chair(), b.ID, loa.Hash(b.Payload), bulletin.Heard))
 		w.ok(w.flow.Hear(ctx, chair(), b.ID, loa.Hash(b.Payload), bulletin.Heard)) // listening again is once
-		how, err := w.flow.Hearing(ctx, b, "chair")
+		how, _, err := w.flow.Hearing(ctx, b, "chair")
 		w.ok(err)
 		if how != bulletin.Heard {
 			t.Errorf("the chair's hearing is %q", how)
@@ -82,7 +82,7 @@ func TestOutward(t *testing.T) {
 		}
 		planned, err := w.flow.Slots(ctx, b.ID)
 		w.ok(err)
-		if len(planned) != 2 || planned[0].Start != at("06:00:00") || planned[1].Start != at("17:00:00") || planned[0].MS != b.MediaMS {
+		if len(planned) != 2 || planned[0].Start != at("06:00:00") || planned[1].Start != at("17:00:00") || planned[0].MS != b.MS() {
 			t.Fatalf("slots: %+v", planned)
 		}
 
@@ -425,13 +425,13 @@ func TestSession(t *testing.T) {
 		}
 		var got []string
 		for i, it := range sessions[0].Items {
-			want := at("06:00:00") + int64(i)*(first.MediaMS+3000)
+			want := at("06:00:00") + int64(i)*(first.MS()+3000)
 			got = append(got, fmt.Sprint(it.Title, " ", it.Start-want))
 		}
 		if diff := cmp.Diff([]string{"gấp 0", "gấp nữa 0", "một 0", "hai 0"}, got); diff != "" {
 			t.Error(diff)
 		}
-		if slots := w.plan(dongSay).Slots; len(slots) != 1 || slots[0].Start != at("06:00:00")+first.MediaMS+3000 {
+		if slots := w.plan(dongSay).Slots; len(slots) != 1 || slots[0].Start != at("06:00:00")+first.MS()+3000 {
 			t.Errorf("the plan holds %+v, want the one dispatched slot", slots)
 		}
 
@@ -470,8 +470,8 @@ func TestPushedPastItsEnd(t *testing.T) {
 		short := notice()
 		short.Until = time.UnixMilli(at("06:00:05"))
 		first := w.scheduled(short, morning())
-		if first.MediaMS > 5000 || first.MediaMS < 1000 {
-			t.Fatalf("it sounds for %d ms", first.MediaMS)
+		if first.MS() > 5000 || first.MS() < 1000 {
+			t.Fatalf("it sounds for %d ms", first.MS())
 		}
 		urgent := notice()
 		urgent.Class = wire.Priority
@@ -522,7 +522,7 @@ func TestPlayNow(t *testing.T) {
 		slots, err := w.flow.Slots(ctx, b.ID)
 		w.ok(err)
 		// With a minute's lead it would start on the session's first item: after it.
-		if want := at("06:00:00") + b.MediaMS + 3000; len(slots) != 1 || slots[0].Start != want {
+		if want := at("06:00:00") + b.MS() + 3000; len(slots) != 1 || slots[0].Start != want {
 			t.Errorf("slots %+v, want one at %d", slots, want)
 		}
 		_, err = w.flow.Dispatch(ctx, b.ID)

@@ -251,8 +251,8 @@ func TestScheduleCountsRepeats(t *testing.T) {
 		w.ok(err)
 		slots, err := w.flow.Slots(t.Context(), b.ID)
 		w.ok(err)
-		if len(slots) != 1 || slots[0].MS != 3*b.MediaMS+2*wire.Spacing {
-			t.Errorf("slots: %+v for a sound of %d ms", slots, b.MediaMS)
+		if len(slots) != 1 || slots[0].MS != 3*b.MS()+2*wire.Spacing {
+			t.Errorf("slots: %+v for a sound of %d ms", slots, b.MS())
 		}
 	})
 }

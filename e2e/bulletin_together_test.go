@@ -104,7 +104,7 @@ func TestDispatchTogether(t *testing.T) {
 		held := map[string]bool{}
 		for i, s := range plan.Slots {
 			held[s.Warrant] = true
-			if i > 0 && s.Start < plan.Slots[i-1].Start+w.bulletin(ids[0]).MediaMS+3000 {
+			if i > 0 && s.Start < plan.Slots[i-1].Start+w.bulletin(ids[0]).MS()+3000 {
 				t.Errorf("slot %d starts %d ms after the one before", i, s.Start-plan.Slots[i-1].Start)
 			}
 		}

@@ -276,7 +276,7 @@ func TestDeskDay(t *testing.T) {
 	man.page(at+"/edit", "7h30")
 	b.wrote("editing and asking for approval", func() { man.led(at+"/edit", composed("do", "submit"), at) }, "bulletin.edited", "bulletin.submitted")
 	man.page(at, "chờ duyệt", "<audio")
-	if got := man.do(http.MethodGet, at+"/sound", "", "", "*/*"); got.status != http.StatusOK || got.header.Get("Content-Type") != "audio/mpeg" || len(got.body)%288 != 0 {
+	if got := man.do(http.MethodGet, at+"/sound/0", "", "", "*/*"); got.status != http.StatusOK || got.header.Get("Content-Type") != "audio/mpeg" || len(got.body)%288 != 0 {
 		t.Errorf("sound: %d %s, %d bytes", got.status, got.header.Get("Content-Type"), len(got.body))
 	}
 

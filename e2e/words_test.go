@@ -36,8 +36,8 @@ func TestWords(t *testing.T) {
 	id := strings.TrimPrefix(to, "/bulletins/")
 	b, err := desk.flow.Find(t.Context(), writer(), id)
 	desk.ok(err)
-	if !strings.Contains(b.Spoken, "tổ cộng tác") || b.SpokenBy != "espeak-ng" {
-		t.Errorf("spoken %q by %q", b.Spoken, b.SpokenBy)
+	if !strings.Contains(b.Main().Spoken, "tổ cộng tác") || b.Main().SpokenBy != "espeak-ng" {
+		t.Errorf("spoken %q by %q", b.Main().Spoken, b.Main().SpokenBy)
 	}
 	// What waits for approval keeps its words, whatever the lexicon says later.
 	desk.wrote("a word changed", func() { man.led("/words", set("tổ công tác"), to) }, "lexicon.changed")
@@ -132,7 +132,7 @@ func TestDownloadSaysMachine(t *testing.T) {
 	desk := openDesk(t, true)
 	man := desk.browser(writer())
 	to := man.led("/bulletins", composed("do", "submit"), "/bulletins/")
-	played, copied := man.get(to+"/sound"), man.get(to+"/sound?download=1")
+	played, copied := man.get(to+"/sound/0"), man.get(to+"/sound/0?download=1")
 	if _, err := wire.CheckFrames([]byte(played.body)); err != nil || played.header.Get("Content-Disposition") != "" {
 		t.Errorf("the played form: %v", err)
 	}

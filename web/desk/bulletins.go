@@ -66,7 +66,7 @@ func (d *desk) list(w http.ResponseWriter, r *http.Request) error {
 type bulletinPage struct {
 	bulletin.Bulletin
 	Scope     []named
-	Speech    speech
+	Sounds    []rendition
 	Payload   string // hash of the bytes
 	How       string // how the reader came to know them: "", heard, read
 	Own       bool
@@ -78,6 +78,42 @@ type bulletinPage struct {
 	Confirmed int
 	Choices   []choice
 	Playing   bool
+}
+
+// Fix says that the reader may set words right where they are read.
+func (p bulletinPage) Fix() bool {
+	return slices.ContainsFunc(p.Sounds, func(r rendition) bool { return r.Speech.Fix })
+}
+
+// rendition is one language of the bulletin as the page shows it.
+type rendition struct {
+	bulletin.Rendition
+	Bulletin string
+	N        int
+	Alone    bool   // the bulletin has no other
+	Payload  string // hash of the bytes
+	How      string // how the reader came to know it
+	Asked    bool   // the reader is asked to hear or read it
+	Speech   speech
+}
+
+// renditions is every language of b; each says how the reader came to know it.
+func (d *desk) renditions(r *http.Request, b bulletin.Bulletin, each []string, payload string, asked bool) ([]rendition, error) {
+	all := make([]rendition, len(b.Renditions))
+	for i, one := range b.Renditions {
+		all[i] = rendition{Rendition: one, Bulletin: b.ID, N: i, Alone: len(b.Renditions) == 1, Payload: payload}
+		if i < len(each) {
+			all[i].How = each[i]
+		}
+		all[i].Asked = asked && all[i].How == ""
+		if one.Machine() {
+			var err error
+			if all[i].Speech, err = d.speechOf(r, b, one); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
 }
 
 // slot is a planned start with its commune's name.
@@ -135,15 +171,13 @@ func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
 		return page, err
 	}
 	page = bulletinPage{Bulletin: b, Own: b.Author == who.ID}
-	if page.Speech, err = d.speechOf(r, b); err != nil {
-		return page, err
-	}
+	var each []string
 	if page.Scope, err = d.named(ctx, b.Scope...); err != nil {
 		return page, err
 	}
 	if len(b.Payload) > 0 {
 		page.Payload = loa.Hash(b.Payload)
-		if page.How, err = d.Bulletins.Hearing(ctx, b, who.ID); err != nil {
+		if page.How, each, err = d.Bulletins.Hearing(ctx, b, who.ID); err != nil {
 			return page, err
 		}
 		if page.Approvals, err = d.Bulletins.Approvals(ctx, b); err != nil {
@@ -156,6 +190,9 @@ func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
 			return page, err
 		}
 		page.Ask = &ask
+	}
+	if page.Sounds, err = d.renditions(r, b, each, page.Payload, page.Ask != nil); err != nil {
+		return page, err
 	}
 	slots, err := d.Bulletins.Slots(ctx, b.ID)
 	if err != nil {
@@ -251,27 +288,31 @@ func (d *desk) runningData(r *http.Request, page *bulletinPage, slots []bulletin
 	return nil
 }
 
-// sound is the approved sound itself, for the player on the page; it answers
-// ranges, because phones ask for them.
+// sound is the approved sound itself in one of its languages, for the player on
+// the page; it answers ranges, because phones ask for them.
 func (d *desk) sound(w http.ResponseWriter, r *http.Request) error {
 	b, err := d.Bulletins.Find(r.Context(), web.Actor(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	if b.Media == "" {
+	var one bulletin.Rendition
+	if n, err := strconv.Atoi(r.PathValue("n")); err == nil && n >= 0 && n < len(b.Renditions) {
+		one = b.Renditions[n]
+	}
+	if one.Media == "" {
 		return loa.Errorf(loa.NotFound, "bulletin.no_sound")
 	}
-	mp3, err := d.Sound(b.Media)
+	mp3, err := d.Sound(one.Media)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "audio/mpeg")
 	h.Set("Cache-Control", "private, no-cache")
-	h.Set("ETag", strconv.Quote(b.Media))
+	h.Set("ETag", strconv.Quote(one.Media))
 	if r.FormValue("download") != "" {
-		mp3 = downloaded(b, mp3)
-		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(b)}))
+		mp3 = downloaded(b, one, mp3)
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(b, one)}))
 		h.Set("ETag", strconv.Quote(loa.Hash(mp3)))
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(mp3))
@@ -280,17 +321,17 @@ func (d *desk) sound(w http.ResponseWriter, r *http.Request) error {
 
 // downloaded is a copy that people keep and pass on: it says of itself that a
 // machine speaks.
-func downloaded(b bulletin.Bulletin, mp3 []byte) []byte {
+func downloaded(b bulletin.Bulletin, one bulletin.Rendition, mp3 []byte) []byte {
 	t := sound.Tags{Title: b.Title, Encoder: "Loa"}
-	if b.SpokenBy != "" {
-		t.Comment = "Giọng đọc tổng hợp / synthetic speech (" + b.SpokenBy + ")"
+	if one.SpokenBy != "" {
+		t.Comment = "Giọng đọc tổng hợp / synthetic speech (" + one.SpokenBy + ")"
 	}
 	return sound.Copy(mp3, t)
 }
 
 // fileName is a name that every system keeps: plain letters, the day, and what
 // kind of voice it is.
-func fileName(b bulletin.Bulletin) string {
+func fileName(b bulletin.Bulletin, one bulletin.Rendition) string {
 	name := strings.Join(strings.FieldsFunc(lang.Fold(b.Title), func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < '0' || c > '9')
 	}), "-")
@@ -298,7 +339,7 @@ func fileName(b bulletin.Bulletin) string {
 		name = name[:60]
 	}
 	name = day(time.UnixMilli(b.ChangedAt)) + "-" + name
-	if b.SpokenBy != "" {
+	if one.SpokenBy != "" {
 		name += "-giong-doc-tong-hop"
 	}
 	return name + ".mp3"

@@ -47,7 +47,7 @@ func (d *desk) composePage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if i := slices.IndexFunc(mine, func(b bulletin.Bulletin) bool { return b.Author == web.Actor(r).ID && b.Path == n.Path }); i >= 0 {
-		n.Scope, n.Accent = mine[i].Scope, mine[i].Accent
+		n.Scope, n.Accent = mine[i].Scope, mine[i].Main().Accent
 	}
 	page, err := d.form(r, "", n)
 	if err != nil {
@@ -64,8 +64,7 @@ func (d *desk) editPage(w http.ResponseWriter, r *http.Request) error {
 	if b.State != bulletin.Draft {
 		return loa.Errorf(loa.Conflict, "bulletin.moved", string(b.State))
 	}
-	page, err := d.form(r, b.ID, bulletin.Notice{Path: b.Path, Class: b.Class, Title: b.Title, Text: b.Text, Scope: b.Scope,
-		Accent: b.Accent, Until: time.UnixMilli(b.Until), Repeat: b.Repeat})
+	page, err := d.form(r, b.ID, b.Notice())
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"loa"
@@ -15,12 +16,32 @@ func (d *desk) hear(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Form(r); err != nil {
 		return err
 	}
-	id := r.PathValue("id")
-	if err := d.Bulletins.Hear(r.Context(), web.Actor(r), id, r.PostFormValue("payload"), r.PostFormValue("how")); err != nil {
+	ctx, who, id := r.Context(), web.Actor(r), r.PathValue("id")
+	var meant []int // none: every language
+	if n := r.PostFormValue("rendition"); n != "" {
+		i, err := strconv.Atoi(n)
+		if err != nil {
+			return loa.Errorf(loa.Invalid, "hear.rendition")
+		}
+		meant = []int{i}
+	}
+	if err := d.Bulletins.Hear(ctx, who, id, r.PostFormValue("payload"), r.PostFormValue("how"), meant...); err != nil {
 		return err
 	}
 	if r.Header.Get("X-Part") != "" { // the script asked and draws the rest itself
-		w.WriteHeader(http.StatusNoContent)
+		b, err := d.Bulletins.Find(ctx, who, id)
+		if err != nil {
+			return err
+		}
+		how, _, err := d.Bulletins.Hearing(ctx, b, who.ID)
+		if err != nil {
+			return err
+		}
+		if how == "" {
+			w.WriteHeader(http.StatusAccepted) // another language is still to be heard
+		} else {
+			w.WriteHeader(http.StatusNoContent)
+		}
 		return nil
 	}
 	return d.done(w, r, "/bulletins/"+id+"#approve")

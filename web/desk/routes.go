@@ -35,7 +35,7 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "GET /bulletins/{id}", Right: loa.RightRead, Handle: d.bulletin},
 		{Pattern: "GET /bulletins/{id}/state", Right: loa.RightRead, Handle: d.bulletinPart("stands")},
 		{Pattern: "GET /bulletins/{id}/live", Right: loa.RightRead, Handle: d.bulletinPart("live")},
-		{Pattern: "GET /bulletins/{id}/sound", Right: loa.RightRead, Handle: d.sound},
+		{Pattern: "GET /bulletins/{id}/sound/{n}", Right: loa.RightRead, Handle: d.sound},
 		{Pattern: "GET /bulletins/{id}/edit", Right: loa.RightWrite, Handle: d.editPage},
 		{Pattern: "POST /bulletins/{id}/edit", Right: loa.RightWrite, Handle: d.compose, Body: web.BodyText},
 		{Pattern: "POST /bulletins/{id}/submit", Right: loa.RightWrite, Handle: d.submit},

@@ -27,9 +27,9 @@ func (d *desk) speech(r *http.Request, at loa.Path, text, accent string) (speech
 	return speech{Spoken: spoken, At: at, Fix: web.Actor(r).May(loa.RightWrite, at), Next: "/bulletins/new"}, err
 }
 
-// speechOf is what is read out of a bulletin: of a fixed one, the very words.
-func (d *desk) speechOf(r *http.Request, b bulletin.Bulletin) (speech, error) {
-	spoken, known, err := d.Bulletins.Spoken(r.Context(), b)
+// speechOf is what is read out of a language of a bulletin: of a fixed one, the very words.
+func (d *desk) speechOf(r *http.Request, b bulletin.Bulletin, one bulletin.Rendition) (speech, error) {
+	spoken, known, err := d.Bulletins.Spoken(r.Context(), b, one)
 	return speech{Spoken: spoken, At: b.Path, Fix: b.State == bulletin.Draft && web.Actor(r).May(loa.RightWrite, b.Path),
 		Lost: !known, Next: "/bulletins/" + b.ID}, err
 }

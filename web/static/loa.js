@@ -63,9 +63,10 @@
   // Heard: the sound ran to its end, and every second of it was played. Read: the
   // end of the text was on screen, for as long as reading so much takes.
   const knows = async (e, address, how) => {
-    const body = new URLSearchParams({ payload: e.dataset.payload, how });
+    const body = new URLSearchParams({ payload: e.dataset.payload, rendition: e.dataset.rendition, how });
     const answer = await fetch(address, { method: "POST", body, headers: { "X-Part": "1", Accept: "application/json" } });
     if (!answer.ok) return false;
+    if (answer.status === 202) return true; // another language is still to be heard
     all("[data-needs-heard]:not([data-missing])").forEach((b) => { b.disabled = false; });
     const now = document.querySelector("[data-heard-now]"), before = document.querySelector("[data-how]");
     if (now && before) before.textContent = now.textContent;

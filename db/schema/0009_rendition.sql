@@ -1,0 +1,59 @@
+-- A bulletin speaks in one language or in several: what was one text and one
+-- sound becomes a list. What it is about, whose it is and when it is wanted.
+
+-- +goose Up
+
+-- One language of a bulletin. The first (position 0) is the main one.
+CREATE TABLE rendition (
+	bulletin_id TEXT   NOT NULL REFERENCES bulletin (id),
+	position    BIGINT NOT NULL,
+	lang        TEXT   NOT NULL,             -- BCP 47: vi, hmn, tai …
+	source      TEXT   NOT NULL CHECK (source IN ('text', 'recording')),
+	text        TEXT   NOT NULL,             -- as written; of a recording, what is said in it, or ''
+	spoken      TEXT   NOT NULL,             -- as read out; '' for a recording
+	accent      TEXT   NOT NULL,             -- north, central, south
+	speed       BIGINT NOT NULL,             -- words a minute, 0 as usual
+	voice       TEXT   NOT NULL,             -- the engine's voice, '' as usual
+	spoken_by   TEXT   NOT NULL,             -- the engine that spoke it, and its voice; '' before
+	upload      TEXT   NOT NULL,             -- id of the recording, '' for a text
+	source_hash TEXT   NOT NULL DEFAULT '',  -- SHA-256 of the recording as it came in
+	media       TEXT   NOT NULL DEFAULT '',  -- hash of the canonical sound
+	media_bytes BIGINT NOT NULL DEFAULT 0,
+	media_ms    BIGINT NOT NULL DEFAULT 0,
+	loudness    TEXT   NOT NULL DEFAULT '',  -- before and after, for the page
+	PRIMARY KEY (bulletin_id, position)
+);
+
+INSERT INTO rendition (bulletin_id, position, lang, source, text, spoken, accent, speed, voice, spoken_by, upload, media, media_bytes, media_ms, loudness)
+	SELECT id, 0, 'vi', 'text', text, spoken, accent, 0, '', spoken_by, '', media, media_bytes, media_ms, loudness FROM bulletin;
+
+ALTER TABLE bulletin DROP COLUMN text;
+ALTER TABLE bulletin DROP COLUMN spoken;
+ALTER TABLE bulletin DROP COLUMN accent;
+ALTER TABLE bulletin DROP COLUMN spoken_by;
+ALTER TABLE bulletin DROP COLUMN media;
+ALTER TABLE bulletin DROP COLUMN media_bytes;
+ALTER TABLE bulletin DROP COLUMN media_ms;
+ALTER TABLE bulletin DROP COLUMN loudness;
+
+ALTER TABLE bulletin ADD COLUMN role TEXT NOT NULL DEFAULT '';      -- '' a bulletin; tune, greeting, music, goodbye, test
+ALTER TABLE bulletin ADD COLUMN category TEXT NOT NULL DEFAULT '';  -- field after article 6 of Decree 49/2024, '' not said
+ALTER TABLE bulletin ADD COLUMN office TEXT NOT NULL DEFAULT '';    -- id of the body it comes from, '' the unit's own
+ALTER TABLE bulletin ADD COLUMN chime BIGINT NOT NULL DEFAULT 0;    -- 1: a chime before it
+ALTER TABLE bulletin ADD COLUMN wanted TEXT NOT NULL DEFAULT '';    -- "2026-11-23 afternoon", one a line: sessions chosen while composing
+ALTER TABLE bulletin ADD COLUMN origin TEXT NOT NULL DEFAULT '';    -- where it comes from, in words
+CREATE INDEX bulletin_category ON bulletin (category, id);
+
+-- Who has heard which sound, or read which spoken text, of which bytes.
+CREATE TABLE hearing_each (
+	bulletin_id  TEXT   NOT NULL REFERENCES bulletin (id),
+	person       TEXT   NOT NULL,
+	payload_hash TEXT   NOT NULL,
+	position     BIGINT NOT NULL,             -- of the rendition
+	how          TEXT   NOT NULL,             -- heard, read
+	at           BIGINT NOT NULL,
+	PRIMARY KEY (bulletin_id, person, payload_hash, position)
+);
+INSERT INTO hearing_each SELECT bulletin_id, person, payload_hash, 0, how, at FROM hearing;
+DROP TABLE hearing;
+ALTER TABLE hearing_each RENAME TO hearing;
