@@ -28,7 +28,7 @@ func (f *Flow) Dispatch(ctx context.Context, id string) (Bulletin, error) {
 		if err != nil {
 			return journal.Entry{}, err
 		}
-		meant, err := speaker.Meant(tx, b.places())
+		meant, err := speaker.Meant(tx, b.placesIn(communesOf(slots)))
 		if err != nil {
 			return journal.Entry{}, err
 		}

@@ -10,7 +10,8 @@
 //	playback.go  7  receipts come home: the playback log
 //
 // and beside the line: session.go (a station's daily sessions and the running
-// order in them), recall.go (return, cancel, stop now, expire), mute.go, list.go.
+// order in them), inbox.go (what the levels above send a commune), recall.go (return,
+// cancel, stop now, expire), mute.go, list.go.
 //
 // The states and the moves between them:
 //

@@ -13,10 +13,18 @@ import (
 	"loa/wire"
 )
 
-// Find is one bulletin, for somebody who may read its unit.
+// Find is one bulletin, for somebody who may read its unit, or in whose
+// commune's inbox it stands.
 func (f *Flow) Find(ctx context.Context, who loa.Actor, id string) (b Bulletin, err error) {
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		if b, err = load(tx, id); err != nil {
+			return err
+		}
+		if who.May(loa.RightRead, b.Path) {
+			return nil
+		}
+		mine, err := offeredTo(tx, who, id)
+		if err != nil || mine {
 			return err
 		}
 		return who.Must(loa.RightRead, b.Path)

@@ -56,7 +56,7 @@ func (f *Flow) Sign(ctx context.Context, id string) (Bulletin, error) {
 		if b.Warrant, err = speaker.Keep(tx, wire.WarrantType, b.Path, sealed); err != nil {
 			return journal.Entry{}, err
 		}
-		return journal.Entry{Data: map[string]string{"warrant": b.Warrant}}, nil
+		return journal.Entry{Data: map[string]string{"warrant": b.Warrant}}, b.offer(tx)
 	})
 }
 

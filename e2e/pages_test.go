@@ -38,7 +38,7 @@ func screens() []screen {
 // authorPages and leaderPages are the pages of the desk that the one and the
 // other open; %s is a bulletin that waits for approval.
 func authorPages() []string {
-	return []string{"/", "/bulletins", "/bulletins/new", "/bulletins/%s", "/speakers", "/speakers/new", "/rules", "/log", "/me"}
+	return []string{"/", "/bulletins", "/bulletins/new", "/bulletins/%s", "/speakers", "/speakers/new", "/inbox", "/rules", "/log", "/me"}
 }
 
 func leaderPages() []string { return []string{"/", "/bulletins/%s", "/journal", "/roster"} }

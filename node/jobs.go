@@ -30,6 +30,7 @@ func (n *Node) jobs() []job {
 
 // finish takes up bulletins that stand between two stages because the signer
 // was away or the process died: approved but unsealed, placed but not in a plan.
+// It carries priority bulletins of the levels above into the communes' sessions.
 func (n *Node) finish(ctx context.Context) error {
 	unsigned, err := n.Bulletins.Unsigned(ctx)
 	if err != nil {
@@ -37,6 +38,15 @@ func (n *Node) finish(ctx context.Context) error {
 	}
 	for _, id := range unsigned {
 		if _, err := n.Bulletins.Sign(ctx, id); err != nil && loa.CodeOf(err) != loa.Conflict {
+			return err
+		}
+	}
+	uncarried, err := n.Bulletins.Uncarried(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range uncarried {
+		if err := n.Bulletins.Carry(ctx, id); err != nil && loa.CodeOf(err) != loa.Conflict {
 			return err
 		}
 	}

@@ -78,6 +78,7 @@ type bulletinPage struct {
 	Confirmed int
 	Choices   []choice
 	Playing   bool
+	Answers   []answered
 }
 
 // Fix says that the reader may set words right where they are read.
@@ -209,6 +210,9 @@ func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
 		if page.Choices, err = d.choices(r, b, slots); err != nil {
 			return page, err
 		}
+	}
+	if page.Answers, err = d.answers(r, b); err != nil {
+		return page, err
 	}
 	return page, d.runningData(r, &page, slots)
 }

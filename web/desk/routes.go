@@ -48,6 +48,10 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /bulletins/{id}/stop", Right: loa.RightDispatch, Handle: d.stop},
 		{Pattern: "POST /bulletins/{id}/cancel", Right: loa.RightRead, Handle: d.cancel}, // an author may, without dispatching
 
+		{Pattern: "GET /inbox", Right: loa.RightRead, Handle: d.inbox},
+		{Pattern: "POST /inbox/{id}/take", Right: loa.RightDispatch, Handle: d.take},
+		{Pattern: "POST /inbox/{id}/leave", Right: loa.RightDispatch, Handle: d.leave},
+
 		{Pattern: "GET /speakers", Right: loa.RightRead, Handle: d.speakers},
 		{Pattern: "GET /speakers/live", Right: loa.RightRead, Handle: d.speakersLive},
 		{Pattern: "GET /speakers/new", Right: loa.RightSpeakers, Handle: d.newSpeaker},
