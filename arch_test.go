@@ -61,10 +61,11 @@ var law = house{
 		"people":            ". db journal lang office unit",
 		"speaker":           ". db journal seal unit wire",
 		// sound
-		"voice":   ".",
-		"lexicon": ". db journal lang unit voice",
-		"sound":   ". sandbox wire",
-		"sandbox": ".",
+		"voice":           ".",
+		"voice/voicetest": "",
+		"lexicon":         ". db journal lang unit voice",
+		"sound":           ". sandbox wire",
+		"sandbox":         ".",
 		// the outward line
 		"bulletin": ". db journal lang office seal sound speaker unit voice wire",
 		"edge":     ". seal wire",
@@ -94,7 +95,7 @@ var law = house{
 		{"github.com/pkg/errors", "", "the standard errors are enough"},
 		{"github.com/stretchr/testify/...", "", "tests use testing and go-cmp"},
 	},
-	tests: "db/dbtest e2e signer/softkey",
+	tests: "db/dbtest e2e signer/softkey voice/voicetest",
 	mayGo: "bus bus/natsd db door edge node web signer cmd/...", // db watches the connection that holds a lock
 	clock: "cmd/...",
 }

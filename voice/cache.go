@@ -24,18 +24,25 @@ type Cache struct {
 // Name is the engine's: a cache is an engine that remembers.
 func (c Cache) Name() string { return c.Engine.Name() }
 
+// Models are the engine's.
+func (c Cache) Models() []Model { return c.Engine.Models() }
+
 // Say gives the kept sound, or has the engine speak and keeps it. Two callers
 // with the same text may both wait for the engine; each file appears whole
 // under its name (written aside, synced, renamed), so neither sees half of it.
 func (c Cache) Say(ctx context.Context, text string, v Voice) (Speech, error) {
-	v, err := v.checked()
+	v, m, err := v.of(c.Engine.Models())
 	if err != nil {
 		return Speech{}, err
 	}
 	path := c.path(text, v)
 	wav, err := os.ReadFile(path)
 	if err == nil {
-		return Speech{wav, c.Name()}, nil
+		by := c.Name()
+		if m.Name != "" {
+			by += " " + m.Title
+		}
+		return Speech{wav, by}, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return Speech{}, fmt.Errorf("read speech cache: %w", err)
@@ -54,7 +61,7 @@ func (c Cache) Say(ctx context.Context, text string, v Voice) (Speech, error) {
 // that no two of them run together into the same name.
 func (c Cache) path(text string, v Voice) string {
 	var key strings.Builder
-	for _, part := range []string{c.Engine.Name(), v.Accent, strconv.Itoa(v.WordsPerMinute), text} {
+	for _, part := range []string{c.Engine.Name(), v.Name, v.Accent, strconv.Itoa(v.WordsPerMinute), text} {
 		fmt.Fprintf(&key, "%d:%s", len(part), part)
 	}
 	hash := loa.Hash([]byte(key.String()))

@@ -19,6 +19,8 @@ type Command struct {
 	// south, {speed} the words per minute, {length} the duration as a factor of
 	// the default (140/speed, as Piper's --length_scale wants it).
 	Args []string
+	// Limit is how many characters it takes in one go; 0 is any number.
+	Limit int
 	// Timeout is for one text; 0 is two minutes.
 	Timeout time.Duration
 }
@@ -26,9 +28,15 @@ type Command struct {
 // Name is the label.
 func (c Command) Name() string { return c.Label }
 
+// Models are one voice for each accent: what a program does with {accent} is its
+// operator's business.
+func (c Command) Models() []Model {
+	return []Model{{"", c.Label, "north", ""}, {"", c.Label, "central", ""}, {"", c.Label, "south", ""}}
+}
+
 // Say gives text to the program and takes its WAV.
 func (c Command) Say(ctx context.Context, text string, v Voice) (Speech, error) {
-	v, err := v.checked()
+	v, _, err := v.of(c.Models())
 	if err != nil {
 		return Speech{}, err
 	}
@@ -41,5 +49,5 @@ func (c Command) Say(ctx context.Context, text string, v Voice) (Speech, error) 
 	for i, a := range c.Args {
 		args[i] = fill.Replace(a)
 	}
-	return run(ctx, c.Timeout, c.Label, c.Path, args, text)
+	return speak(ctx, c.Timeout, c.Label, c.Path, args, text, c.Limit)
 }

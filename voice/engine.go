@@ -20,6 +20,8 @@ type Engine interface {
 	// Name tells one engine, and one voice model of it, from another: sounds
 	// are kept under it.
 	Name() string
+	// Models are its voices; the first of an accent is the usual one.
+	Models() []Model
 	// Say speaks text. It gives up when ctx ends.
 	Say(ctx context.Context, text string, v Voice) (Speech, error)
 }
@@ -30,8 +32,17 @@ type Speech struct {
 	By  string // the engine that spoke: not always the one that was asked
 }
 
+// Model is one voice of an engine.
+type Model struct {
+	Name   string // as the engine calls it; "" where an accent has one voice
+	Title  string // as people call it
+	Accent string // "north", "central" or "south"
+	Sex    string // "female", "male"; "" is a machine's
+}
+
 // Voice is how a text is spoken. The zero value is northern at DefaultSpeed.
 type Voice struct {
+	Name           string // one of the engine's models; "" is the accent's usual one
 	Accent         string // "north", "central" or "south"; "" is north
 	WordsPerMinute int    // MinSpeed to MaxSpeed; 0 is DefaultSpeed
 }
@@ -64,6 +75,22 @@ func (v Voice) checked() (Voice, error) {
 	return v, nil
 }
 
+// of is checked against the voices an engine has: a name fixes the accent.
+// Errors: voice.name, and those of checked.
+func (v Voice) of(models []Model) (Voice, Model, error) {
+	v, err := v.checked()
+	if err != nil {
+		return v, Model{}, err
+	}
+	for _, m := range models {
+		if v.Name != "" && m.Name == v.Name || v.Name == "" && m.Accent == v.Accent {
+			v.Name, v.Accent = m.Name, m.Accent
+			return v, m, nil
+		}
+	}
+	return v, Model{}, loa.Errorf(loa.Invalid, "voice.name", loa.Clip(v.Name))
+}
+
 const (
 	// defaultTimeout bounds one speaking: an engine that needs longer for six
 	// minutes of speech hangs.
@@ -74,42 +101,60 @@ const (
 	patience = 2 * time.Second
 )
 
-// run gives text to a program on its standard input and takes WAV from its
-// standard output. The program sees nothing of this process's environment but
-// where to find programs and its home, so no secret travels.
-// Errors: voice.engine_missing, voice.timeout, voice.failed, voice.too_long,
-// voice.not_wav.
-func run(ctx context.Context, timeout time.Duration, name, path string, args []string, text string) (Speech, error) {
+// speak has a program say each chunk of a text, and joins the sounds.
+func speak(ctx context.Context, timeout time.Duration, name, path string, args []string, text string, limit int) (Speech, error) {
+	chunks := Chunks(text, limit)
+	if len(chunks) == 0 {
+		return Speech{}, loa.Errorf(loa.Invalid, "text.empty")
+	}
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout) // for all of them together
 	defer cancel()
+	sounds := make([][]byte, len(chunks))
+	for i, c := range chunks {
+		var err error
+		if sounds[i], err = run(ctx, name, path, args, c.Text); err != nil {
+			return Speech{}, err
+		}
+	}
+	wav, err := join(chunks, sounds)
+	switch {
+	case errors.Is(err, errTooLong):
+		return Speech{}, loa.Errorf(loa.Invalid, "voice.too_long", name)
+	case err != nil:
+		return Speech{}, loa.Errorf(loa.Unavailable, "voice.not_wav", name).Because(err)
+	}
+	return Speech{wav, name}, nil
+}
+
+// run gives text to a program on its standard input and takes WAV from its
+// standard output. The program sees nothing of this process's environment but
+// where to find programs and its home, so no secret travels.
+// Errors: voice.engine_missing, voice.timeout, voice.failed, voice.too_long.
+func run(ctx context.Context, name, path string, args []string, text string) ([]byte, error) {
 	found, err := exec.LookPath(path)
 	if err != nil {
-		return Speech{}, loa.Errorf(loa.Unavailable, "voice.engine_missing", name).Because(err)
+		return nil, loa.Errorf(loa.Unavailable, "voice.engine_missing", name).Because(err)
 	}
 	sound, complaint := &limited{max: maxWAV}, &limited{max: 4096, cut: true}
 	cmd := exec.CommandContext(ctx, found, args...)
-	cmd.Stdin = strings.NewReader(text)
+	cmd.Stdin = strings.NewReader(text + "\n") // some programs speak line by line
 	cmd.Stdout, cmd.Stderr = sound, complaint
 	cmd.WaitDelay = patience
 	cmd.Env = []string{"LANG=C.UTF-8", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
-		return Speech{}, loa.Errorf(loa.Unavailable, "voice.timeout", name).Because(ctx.Err())
+		return nil, loa.Errorf(loa.Unavailable, "voice.timeout", name).Because(ctx.Err())
 	case sound.full:
-		return Speech{}, loa.Errorf(loa.Invalid, "voice.too_long", name)
+		return nil, loa.Errorf(loa.Invalid, "voice.too_long", name)
 	case err != nil:
-		return Speech{}, loa.Errorf(loa.Unavailable, "voice.failed", name).
+		return nil, loa.Errorf(loa.Unavailable, "voice.failed", name).
 			Because(fmt.Errorf("run %s: %w: %s", found, err, strings.TrimSpace(string(complaint.kept))))
 	}
-	wav, err := fixWAV(sound.kept)
-	if err != nil {
-		return Speech{}, loa.Errorf(loa.Unavailable, "voice.not_wav", name).Because(err)
-	}
-	return Speech{wav, name}, nil
+	return sound.kept, nil
 }
 
 var errTooLong = errors.New("output too long")

@@ -18,9 +18,14 @@ type Espeak struct {
 // Name is "espeak-ng".
 func (Espeak) Name() string { return "espeak-ng" }
 
+// Models are its three accents.
+func (Espeak) Models() []Model {
+	return []Model{{"", "espeak-ng", "north", ""}, {"", "espeak-ng", "central", ""}, {"", "espeak-ng", "south", ""}}
+}
+
 // Say speaks text: 16-bit mono at 22,050 Hz.
 func (e Espeak) Say(ctx context.Context, text string, v Voice) (Speech, error) {
-	v, err := v.checked()
+	v, _, err := v.of(e.Models())
 	if err != nil {
 		return Speech{}, err
 	}
@@ -32,5 +37,5 @@ func (e Espeak) Say(ctx context.Context, text string, v Voice) (Speech, error) {
 	args := []string{"-v", name, "-s", strconv.Itoa(v.WordsPerMinute), "-b", "1", "--stdin", "--stdout"}
 	// "[[" would make espeak-ng read what follows as phonemes.
 	text = strings.ReplaceAll(text, "[[", "[ [")
-	return run(ctx, e.Timeout, e.Name(), path, args, text)
+	return speak(ctx, e.Timeout, e.Name(), path, args, text, 0)
 }

@@ -176,3 +176,13 @@ func FuzzSpeak(f *testing.F) {
 		}
 	})
 }
+
+// readGolden is one file of pairs, whole.
+func readGolden(t testing.TB, name string) string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/normalize/" + name + ".txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
