@@ -16,22 +16,30 @@ import (
 // Config is everything a server is told, from the environment alone. A field's
 // tag names its variable; docs/config.md explains each.
 type Config struct {
-	Dir        string        `env:"LOA_DIR"`                      // folder of everything kept
-	Database   string        `env:"LOA_DATABASE"`                 // sqlite:/folder/loa.db or postgres://…
-	NATS       string        `env:"LOA_NATS"`                     // nats://a:4222,…; empty for one process
-	HTTP       string        `env:"LOA_HTTP"`                     // address of pages and device calls
-	MQTT       string        `env:"LOA_MQTT"`                     // address of the device door
-	Doors      string        `env:"LOA_DOORS"`                    // MQTT addresses devices are told, with commas
-	Origin     string        `env:"LOA_ORIGIN"`                   // what people type, "https://loa.tinh.gov.vn"
-	Blobs      string        `env:"LOA_BLOBS"`                    // folder of sounds, shared by all processes
-	Keys       string        `env:"LOA_KEYS"`                     // folder of dispatch.key, beacon.key, root.json
-	Signer     string        `env:"LOA_SIGNER"`                   // socket of loa sign; empty: a child is started
-	SignerDir  string        `env:"LOA_SIGNER_DIR"`               // folder of the child signer
-	TLSCert    string        `env:"LOA_TLS_CERT"`                 // PEM file; empty: plain, behind a balancer
-	TLSKey     string        `env:"LOA_TLS_KEY"`                  // PEM file
-	Lead       time.Duration `env:"LOA_LEAD"`                     // how far ahead phát ngay starts
-	Flush      time.Duration `env:"LOA_BEAT_FLUSH"`               // how often beats are written
-	Passphrase string        `env:"LOA_SIGNER_PASSPHRASE,secret"` // handed to the child signer
+	Dir       string        `env:"LOA_DIR"`        // folder of everything kept
+	Database  string        `env:"LOA_DATABASE"`   // sqlite:/folder/loa.db or postgres://…
+	NATS      string        `env:"LOA_NATS"`       // nats://a:4222,…; empty for one process
+	HTTP      string        `env:"LOA_HTTP"`       // address of pages and device calls
+	MQTT      string        `env:"LOA_MQTT"`       // address of the device door
+	Doors     string        `env:"LOA_DOORS"`      // MQTT addresses devices are told, with commas
+	Origin    string        `env:"LOA_ORIGIN"`     // what people type, "https://loa.tinh.gov.vn"
+	Blobs     string        `env:"LOA_BLOBS"`      // folder of sounds, shared by all processes
+	Keys      string        `env:"LOA_KEYS"`       // folder of dispatch.key, beacon.key, root.json
+	Signer    string        `env:"LOA_SIGNER"`     // socket of loa sign; empty: a child is started
+	SignerDir string        `env:"LOA_SIGNER_DIR"` // folder of the child signer
+	TLSCert   string        `env:"LOA_TLS_CERT"`   // PEM file; empty: plain, behind a balancer
+	TLSKey    string        `env:"LOA_TLS_KEY"`    // PEM file
+	Lead      time.Duration `env:"LOA_LEAD"`       // how far ahead phát ngay starts
+	Flush     time.Duration `env:"LOA_BEAT_FLUSH"` // how often beats are written
+	// Speech; empty is espeak-ng alone.
+	VoiceEngine   string `env:"LOA_VOICE_ENGINE"`             // espeak-ng, command or fpt
+	VoiceFallback string `env:"LOA_VOICE_FALLBACK"`           // espeak-ng; empty: what fails, fails
+	VoiceCommand  string `env:"LOA_VOICE_COMMAND"`            // a program and its arguments
+	VoiceLabel    string `env:"LOA_VOICE_LABEL"`              // names the program and its voice model
+	VoiceURL      string `env:"LOA_VOICE_URL"`                // of the service; empty: its own
+	VoiceCallback string `env:"LOA_VOICE_CALLBACK"`           // this node as the service reaches it
+	VoiceKey      string `env:"LOA_VOICE_KEY,secret"`         // of the account at the service
+	Passphrase    string `env:"LOA_SIGNER_PASSPHRASE,secret"` // handed to the child signer
 }
 
 // FromEnv reads the configuration and fills what is left out.

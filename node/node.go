@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -77,6 +76,7 @@ type Node struct {
 	saying   chan spoken
 	flushNow chan loa.Path
 	learnNow chan struct{}
+	calls    *voice.Callbacks // from a speech service; nil without one
 	in       inbox
 	trustMu  sync.Mutex
 	trust    *seal.Trust
@@ -118,9 +118,14 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	n.Offices = &office.Register{DB: n.DB}
 	n.People = &people.Register{DB: n.DB, RPID: c.RPID(), Origin: c.Origin, Issuer: "Loa", OpenLinks: n.Root.Demo}
 	n.Speakers = &speaker.Register{DB: n.DB, Keys: keys, Signer: n.Signer, Root: n.Root, Said: n.said}
+	speech, calls, err := c.Voice(o.Clock, o.Log)
+	if err != nil {
+		return n, err
+	}
+	n.calls = calls
 	n.Bulletins = &bulletin.Flow{
 		DB: n.DB, Blobs: n.Blobs, Signer: n.Signer, Keys: keys, Lead: c.Lead.Milliseconds(), Said: n.said, Lexicon: lexicon.Readings,
-		Speech:  &voice.Cache{Dir: filepath.Join(c.Dir, "speech"), Engine: &voice.Espeak{Path: "espeak-ng"}},
+		Speech:  speech,
 		Encoder: sound.Encoder{FFmpeg: "ffmpeg", Self: o.Self},
 	}
 	if err := n.believe(ctx); err != nil {
@@ -168,6 +173,9 @@ func (n *Node) openPages() error {
 	mux := http.NewServeMux()
 	mux.Handle("/device/", devices.Handler())
 	mux.HandleFunc("GET /healthz", n.healthz)
+	if n.calls != nil {
+		mux.HandleFunc("POST /voice/callback/{token}", n.calls.Handler)
+	}
 	mux.Handle("/", site.Handler(routes))
 	if n.opts.More != nil {
 		n.opts.More(mux)

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"loa"
@@ -14,6 +16,7 @@ import (
 	"loa/node"
 	"loa/signer"
 	"loa/sound"
+	"loa/voice"
 )
 
 // doctor says how this machine is configured, with secrets hidden, and what is
@@ -53,6 +56,7 @@ func doctor(ctx context.Context, a *app) error {
 		}
 		say(true, program+": "+path)
 	}
+	checkVoice(ctx, c, say)
 	report, err := sound.Probe(ctx, sound.Encoder{FFmpeg: "ffmpeg", Self: a.self})
 	if err != nil {
 		say(false, "sandbox: "+err.Error())
@@ -80,6 +84,23 @@ func checkDatabase(ctx context.Context, c node.Config, say func(bool, string)) {
 	if err := d.Close(); err != nil {
 		say(false, "database: "+err.Error())
 	}
+}
+
+// checkVoice has the configured engine say two words: it costs a cloud engine a
+// few characters and proves the key, the link and the fallback. The sound is not
+// taken from the cache, because each minute has words of its own.
+func checkVoice(ctx context.Context, c node.Config, say func(bool, string)) {
+	engine, _, err := c.Voice(loa.WallClock{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		say(false, "speech: "+err.Error())
+		return
+	}
+	said, err := engine.Say(ctx, "Xin chào, "+voice.Normalizer{}.Speak(loa.WallClock{}.Now().Format("15:04 02/01/2006")).Text, voice.Voice{})
+	if err != nil {
+		say(false, "speech: "+engine.Name()+": "+err.Error())
+		return
+	}
+	say(strings.HasPrefix(said.By, engine.Name()), fmt.Sprintf("speech: %s spoke %d bytes; %d voices", said.By, len(said.WAV), len(engine.Models())))
 }
 
 // checkSounds proves that the sound folder takes a file and gives it back.
