@@ -51,7 +51,7 @@ func TestChunks(t *testing.T) {
 		{"at a comma", "Mời bà con trong thôn, ngoài xóm cùng đi", 30, "Mời bà con trong thôn, 400 | ngoài xóm cùng đi 0"},
 		{"not inside a name", "Mời ông Trần Bá Khôi đi họp", 16, "Mời ông 400 | Trần Bá Khôi đi 400 | họp 0"},
 		{"not inside a spoken number", "Thu hai mươi bảy triệu đồng tiền quỹ", 20, "Thu 400 | hai mươi bảy triệu 400 | đồng tiền quỹ 0"},
-		{"not inside a telephone number", "Gọi 0912.345.678 ngay", 14, "Gọi 400 | 0912.345.678 400 | ngay 0"},
+		{"not inside a telephone number", "Gọi 0912 345 678 ngay", 14, "Gọi 400 | 0912 345 678 400 | ngay 0"},
 		{"nothing but a name", "Nguyễn Phúc Hồng Khánh Linh", 13, "Nguyễn Phúc 400 | Hồng Khánh 400 | Linh 0"},
 		{"one long word", "aaaaaaaaaa", 4, "aaaa 400 | aaaa 400 | aa 0"},
 		{"no limit", "Một. Hai.", 0, "Một. Hai. 0"},
@@ -61,7 +61,7 @@ func TestChunks(t *testing.T) {
 			for _, k := range Chunks(c.text, c.limit) {
 				got = append(got, k.Text+" "+strings.TrimSpace(strings.ReplaceAll(k.Pause.String(), "ms", "")))
 			}
-			if diff := cmp.Diff(strings.ReplaceAll(c.want, " 0", " 0s"), strings.Join(got, " | ")); diff != "" {
+			if diff := cmp.Diff(c.want+"s", strings.Join(got, " | ")); diff != "" {
 				t.Error(diff)
 			}
 		})
