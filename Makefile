@@ -44,8 +44,8 @@ tools:
 
 .PHONY: tools-test
 tools-test:
-	@./scripts/tools ffmpeg espeak-ng postgresql
+	@./scripts/tools ffmpeg espeak-ng postgresql poppler-utils
 
 .PHONY: tools-long
 tools-long:
-	@./scripts/tools ffmpeg espeak-ng postgresql chromium npm brotli
+	@./scripts/tools ffmpeg espeak-ng postgresql poppler-utils chromium npm brotli

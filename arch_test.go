@@ -70,6 +70,7 @@ var law = house{
 		"bulletin": ". db journal lang office seal sound speaker unit voice wire",
 		"edge":     ". seal wire",
 		// faces
+		"paper":    ". lang",
 		"web":      ". lang people",
 		"web/desk": ". bulletin journal lang lexicon office people sound speaker unit voice web wire",
 		"web/api":  ". bulletin seal speaker web wire",

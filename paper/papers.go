@@ -1,0 +1,229 @@
+package paper
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"codeberg.org/go-pdf/fpdf"
+	"rsc.io/qr"
+)
+
+// Week is lịch phát thanh tuần: what the station will broadcast, day by day, to
+// hang on the notice board of the committee and of each hamlet.
+type Week struct {
+	Head
+	Span string // "Từ thứ Hai 23/11 đến Chủ nhật 29/11/2026"
+	Days []WeekDay
+	Note string // where to ask, "" for none
+}
+
+// WeekDay is one day of a week.
+type WeekDay struct {
+	Name string // "Thứ Hai 23/11/2026 · rằm tháng Mười"; with the holiday, if it is one
+	Rows []WeekRow
+}
+
+// WeekRow is one session, or one item in it.
+type WeekRow struct {
+	Time   string // "05:30–06:15"
+	Words  string
+	Where  string // who hears it
+	Length string
+}
+
+// PDF prints the week.
+func (w Week) PDF(in Words) ([]byte, error) {
+	s := newSheet(in, in.T("paper.week"), w.Head)
+	s.head(w.Head)
+	s.title(in.T("paper.week"), w.Span)
+	columns := []column{{in.T("paper.time"), 26, "C"}, {in.T("paper.content"), width - 26 - 46 - 26, "L"},
+		{in.T("paper.where"), 46, "L"}, {in.T("paper.length"), 26, "C"}}
+	var rows [][]string
+	for _, d := range w.Days {
+		rows = append(rows, []string{d.Name})
+		for _, r := range d.Rows {
+			rows = append(rows, []string{r.Time, r.Words, r.Where, r.Length})
+		}
+		if len(d.Rows) == 0 {
+			rows = append(rows, []string{"–", in.T("paper.nothing"), "", ""})
+		}
+	}
+	s.table(columns, rows)
+	if w.Note != "" {
+		s.Ln(2)
+		s.text("I", w.Note)
+	}
+	s.signatures(in.T("paper.officer"), in.T("paper.committee"), in.T("paper.sign_seal"))
+	return s.bytes("week")
+}
+
+// Month is sổ nhật ký phát: every item of a month with who wrote and who approved
+// it and where it was confirmed, the paper an inspection asks for and from which
+// fees are paid.
+type Month struct {
+	Head
+	Span  string
+	Rows  []MonthRow
+	Total []string // sentences under the table
+}
+
+// MonthRow is one broadcast of one bulletin.
+type MonthRow struct {
+	When     string // "23/11 17:02"
+	Title    string
+	Author   string
+	Approved string
+	Length   string
+	Heard    string // "9/9"
+}
+
+// PDF prints the month.
+func (m Month) PDF(in Words) ([]byte, error) {
+	s := newSheet(in, in.T("paper.month"), m.Head)
+	s.head(m.Head)
+	s.title(in.T("paper.month"), m.Span)
+	columns := []column{{in.T("paper.number"), 11, "C"}, {in.T("paper.when"), 24, "C"}, {in.T("paper.content"), width - 11 - 24 - 29 - 29 - 19 - 16, "L"},
+		{in.T("paper.author"), 29, "L"}, {in.T("paper.approved"), 29, "L"}, {in.T("paper.length"), 19, "C"}, {in.T("paper.heard"), 16, "C"}}
+	var rows [][]string
+	for i, r := range m.Rows {
+		rows = append(rows, []string{strconv.Itoa(i + 1), r.When, r.Title, r.Author, r.Approved, r.Length, r.Heard})
+	}
+	if len(rows) == 0 {
+		rows = [][]string{{in.T("paper.nothing")}}
+	}
+	s.table(columns, rows)
+	s.Ln(2)
+	for _, t := range m.Total {
+		s.text("", t)
+	}
+	s.signatures(in.T("paper.officer"), in.T("paper.committee"), in.T("paper.sign_seal"))
+	return s.bytes("month")
+}
+
+// Sheet is a paper of headed pairs: why a speaker sounded then, for a dispute.
+type Sheet struct {
+	Head
+	Name  string
+	Under string
+	Parts []Part
+	Last  string // what this paper proves and what it does not
+}
+
+// Part is a heading with its pairs.
+type Part struct {
+	Name string
+	Rows [][2]string
+}
+
+// PDF prints the sheet.
+func (e Sheet) PDF(in Words) ([]byte, error) {
+	s := newSheet(in, e.Name, e.Head)
+	s.head(e.Head)
+	s.title(e.Name, e.Under)
+	columns := []column{{"", 52, "L"}, {"", width - 52, "L"}}
+	const size, high = 11, 5.0
+	for _, p := range e.Parts {
+		s.room(20)
+		s.SetFont(face, "B", 12)
+		s.MultiCell(width, 7, plain(p.Name), "", "L", false)
+		for _, r := range p.Rows {
+			cells := []string{r[0], wrapHash(r[1])}
+			s.room(s.tall(columns, cells, "", size, high))
+			s.row(columns, cells, "", size, high, false)
+		}
+		s.Ln(3)
+	}
+	s.text("I", e.Last)
+	s.signatures(in.T("paper.officer"), in.T("paper.committee"), in.T("paper.sign_seal"))
+	return s.bytes("sheet")
+}
+
+// wrapHash puts a blank into a hash, which would not fit a line otherwise.
+func wrapHash(text string) string {
+	if len(text) != 64 {
+		return text
+	}
+	return text[:32] + " " + text[32:]
+}
+
+// Label is what hangs under a horn, so that anybody who stands there can say
+// which one it is: by the camera, or by reading it out on the telephone.
+type Label struct {
+	Name    string // "Loa số 12, thôn 3"
+	Body    string // "Xã Đồng Sậy"
+	Code    string // "XS04"
+	Spelled string // "ích-xì ét-sì không bốn"
+	Call    string // "Nhắn hoặc gọi 0250…, nói: …"; "" for none
+	Link    string // what the square says
+}
+
+const (
+	labelWidth  = 90.0
+	labelHeight = 52.0
+)
+
+// Labels prints labels to cut out, ten on a sheet. Every one carries the mark of
+// a demonstration, as it leaves its sheet.
+func Labels(in Words, h Head, all []Label) ([]byte, error) {
+	s := newSheet(in, in.T("paper.labels"), h)
+	const columns, rows = 2, 5
+	for i, l := range all {
+		n := i % (columns * rows)
+		if n == 0 && i > 0 {
+			s.AddPage()
+		}
+		x, y := margin+float64(n%columns)*labelWidth, margin+float64(n/columns)*(labelHeight+1)
+		if err := s.label(x, y, l, h.Demo, i); err != nil {
+			return nil, err
+		}
+	}
+	return s.bytes("labels")
+}
+
+func (s *sheet) label(x, y float64, l Label, demo bool, n int) error {
+	code, err := qr.Encode(l.Link, qr.M)
+	if err != nil {
+		return fmt.Errorf("draw square of %s: %w", l.Code, err)
+	}
+	s.SetDrawColor(150, 150, 150)
+	s.SetDashPattern([]float64{1, 1}, 0)
+	s.Rect(x, y, labelWidth, labelHeight, "D")
+	s.SetDashPattern(nil, 0)
+	s.SetDrawColor(0, 0, 0)
+
+	const square = 34.0
+	name := "qr" + strconv.Itoa(n)
+	code.Scale = 8
+	s.RegisterImageOptionsReader(name, fpdf.ImageOptions{ImageType: "PNG"}, bytes.NewReader(code.PNG()))
+	s.ImageOptions(name, x+2, y+3, square, square, false, fpdf.ImageOptions{ImageType: "PNG"}, 0, "")
+
+	left, wide := x+square+4, labelWidth-square-6
+	at := y + 4
+	put := func(style string, size, high float64, words string, most int) {
+		s.SetFont(face, style, size)
+		for i, line := range s.SplitText(plain(words), wide) {
+			if i == most {
+				break
+			}
+			s.SetXY(left, at)
+			s.CellFormat(wide, high, line, "", 0, "L", false, 0, "")
+			at += high
+		}
+	}
+	put("B", 13, 5.5, l.Name, 3)
+	put("", 10.5, 4.5, l.Body, 2)
+	at += 1
+	put("B", 17, 7, l.Code, 1)
+	put("I", 9.5, 4, l.Spelled, 2)
+
+	wide, left, at = labelWidth-4, x+2, y+square+5
+	put("", 10, 4.2, l.Call, 2)
+	if demo {
+		at = y + labelHeight - 4.5
+		s.SetTextColor(176, 0, 32)
+		put("B", 8, 3.5, s.in.T("paper.demo"), 1)
+		s.SetTextColor(0, 0, 0)
+	}
+	return nil
+}
