@@ -66,6 +66,7 @@ var law = house{
 		"lexicon":         ". db journal lang unit voice",
 		"sound":           ". sandbox wire",
 		"sandbox":         ".",
+		"upload":          ". db journal sandbox sound wire",
 		// the outward line
 		"bulletin": ". db journal lang office seal sound speaker unit voice wire",
 		"edge":     ". seal wire",

@@ -1,0 +1,175 @@
+package upload
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"loa"
+	"loa/db"
+)
+
+// Piece keeps bytes that begin at an offset and gives the offset after them:
+// when it returns, they survive the power going. The same piece once more is
+// acknowledged once more; one that begins anywhere but at the end is refused
+// with the true offset (upload.offset), whoever sent it.
+func (r *Room) Piece(ctx context.Context, who loa.Actor, id string, offset int64, b []byte) (next int64, err error) {
+	var u Upload
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		u, err = load(tx, who, id)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("keep piece: %w", err)
+	}
+	if u.State != Open {
+		return 0, loa.Errorf(loa.Conflict, "upload.ended")
+	}
+	limit := int64(MaxBytes)
+	if u.Bytes >= 0 {
+		limit = u.Bytes
+	}
+	if len(b) > MaxPiece || offset < 0 || offset+int64(len(b)) > limit {
+		return 0, loa.Errorf(loa.Invalid, "upload.too_large", MaxBytes>>20)
+	}
+	end, err := length(r.folder(id))
+	if err != nil {
+		return 0, err
+	}
+	if len(b) == 0 && offset == end {
+		return end, nil
+	}
+	if offset != end {
+		return again(r.folder(id), offset, end, b)
+	}
+	name := filepath.Join(r.folder(id), pieceName(offset))
+	if err := put(name, b); errors.Is(err, os.ErrExist) { // somebody was faster
+		if end, err = length(r.folder(id)); err != nil {
+			return 0, err
+		}
+		return again(r.folder(id), offset, end, b)
+	} else if err != nil {
+		return 0, full(fmt.Errorf("keep piece: %w", err))
+	}
+	return offset + int64(len(b)), nil
+}
+
+// again answers for a piece that does not begin at the end: it is already here,
+// byte for byte, or it does not fit.
+func again(folder string, offset, end int64, b []byte) (int64, error) {
+	have, err := os.ReadFile(filepath.Join(folder, pieceName(offset)))
+	if err == nil && bytes.Equal(have, b) {
+		return offset + int64(len(b)), nil
+	}
+	return end, loa.Errorf(loa.Conflict, "upload.offset", end)
+}
+
+// put makes a file appear whole or not at all, and never over another: a link
+// fails where a name is taken, and of two that come at once one wins.
+func put(name string, b []byte) (err error) {
+	folder := filepath.Dir(name)
+	f, err := os.CreateTemp(folder, ".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Link(f.Name(), name)
+	}
+	if err != nil {
+		return err
+	}
+	return syncFolder(folder)
+}
+
+// pieceName sorts as its offset does.
+func pieceName(offset int64) string { return fmt.Sprintf("%012d", offset) }
+
+// length is how many bytes stand one after the other from the beginning.
+func length(folder string) (int64, error) {
+	entries, err := os.ReadDir(folder) // sorted by name
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, loa.Errorf(loa.NotFound, "upload.unknown")
+	}
+	if err != nil {
+		return 0, full(fmt.Errorf("read pieces: %w", err))
+	}
+	var end int64
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		at, err := strconv.ParseInt(e.Name(), 10, 64)
+		if err != nil || at != end {
+			break
+		}
+		info, err := e.Info()
+		if err != nil {
+			return 0, full(fmt.Errorf("read pieces: %w", err))
+		}
+		end += info.Size()
+	}
+	return end, nil
+}
+
+// whole reads all pieces.
+func whole(folder string) ([]byte, error) {
+	end, err := length(folder)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, end)
+	for int64(len(b)) < end {
+		piece, err := os.ReadFile(filepath.Join(folder, pieceName(int64(len(b)))))
+		if err != nil {
+			return nil, fmt.Errorf("read pieces: %w", err)
+		}
+		b = append(b, piece...)
+	}
+	return b, nil
+}
+
+// makeFolder makes the folder of an upload, and its name durable.
+func makeFolder(folder string) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return full(fmt.Errorf("make folder: %w", err))
+	}
+	if err := syncFolder(filepath.Dir(folder)); err != nil {
+		return full(fmt.Errorf("make folder: %w", err))
+	}
+	return nil
+}
+
+// syncFolder makes the names in a folder durable: a file's own fsync does not.
+func syncFolder(folder string) error {
+	f, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// full tells a person when the disk has no room; any other error passes.
+func full(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return loa.Errorf(loa.Unavailable, "upload.disk_full").Because(err)
+	}
+	return err
+}
