@@ -55,11 +55,12 @@ var law = house{
 		"door":      ". bus bus/natsd seal wire",
 		// the registers
 		"calendar":          ". db journal lang unit",
-		"unit":              ". db journal lang",
+		"sheet":             ". db journal lang", // any of them as a table, out and in
+		"unit":              ". db journal lang sheet",
 		"unit/national/gen": "",
 		"office":            ". db journal lang unit",
-		"people":            ". db journal lang office unit",
-		"speaker":           ". db journal seal unit wire",
+		"people":            ". db journal lang office sheet unit",
+		"speaker":           ". db journal lang seal sheet unit wire",
 		// sound
 		"voice":           ".",
 		"voice/voicetest": "",
@@ -73,10 +74,10 @@ var law = house{
 		// faces
 		"paper":    ". lang",
 		"web":      ". lang people",
-		"web/desk": ". bulletin journal lang lexicon office people sound speaker unit voice web wire",
+		"web/desk": ". bulletin journal lang lexicon office people sheet sound speaker unit voice web wire",
 		"web/api":  ". bulletin seal speaker web wire",
 		// put together
-		"node": ". bulletin bus bus/natsd db door journal lang office people seal signer sound speaker unit" +
+		"node": ". bulletin bus bus/natsd db door journal lang office people seal sheet signer sound speaker unit" +
 			" lexicon voice web web/api web/desk wire",
 		"cmd/loa":         ". bulletin db edge lang lexicon node office people sandbox signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
@@ -90,6 +91,7 @@ var law = house{
 		{"github.com/nats-io/nats-server/...", "bus/natsd door", "a speaker or a rule must not link a server"},
 		{"github.com/nats-io/nats.go/...", "bus", "processes speak to each other through loa/bus"},
 		{"net/http/...", "web/... node voice edge cmd/...", "rules do not know HTTP, and the signer least of all"},
+		{"github.com/xuri/excelize/...", "sheet", "tables of registers are read and written in one place, which bounds them"},
 		{"os/exec", "voice sandbox edge node cmd/...", "only speech, sound and the parts that put things together start programs"},
 		{"C", "", "the program is built without a C compiler"},
 		{"log", "", "log with log/slog"},

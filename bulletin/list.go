@@ -151,6 +151,7 @@ type Playback struct {
 // but for the place: nobody reads the log of nowhere.
 type LogQuery struct {
 	Place    loa.Path // boxes at or below it
+	Pole     string   // id
 	Bulletin string
 	From     time.Time // planned at or after
 	Until    time.Time // planned before
@@ -164,6 +165,9 @@ func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playba
 	}
 	from, to := db.PrefixRange(string(q.Place))
 	where, args := `(pole.path = ? OR (pole.path >= ? AND pole.path < ?))`, []any{q.Place, from, to}
+	if q.Pole != "" {
+		where, args = where+` AND pole.id = ?`, append(args, q.Pole)
+	}
 	if q.Bulletin != "" {
 		where, args = where+` AND playback.bulletin_id = ?`, append(args, q.Bulletin)
 	}

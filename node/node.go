@@ -26,6 +26,7 @@ import (
 	"loa/office"
 	"loa/people"
 	"loa/seal"
+	"loa/sheet"
 	"loa/signer"
 	"loa/sound"
 	"loa/speaker"
@@ -165,7 +166,10 @@ func (n *Node) openPages() error {
 	if err != nil {
 		return err
 	}
-	routes, err := desk.New(desk.Config{Site: site, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
+	sheets := &sheet.Book{DB: n.DB, Blobs: n.Blobs, Said: n.said, Registers: map[string]sheet.Register{
+		"poles": speaker.Poles{Label: func(key string) string { return catalog.T("vi", key) }},
+	}}
+	routes, err := desk.New(desk.Config{Site: site, Sheets: sheets, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
 		People: n.People, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, SoftApprove: n.opts.SoftApprove})
 	if err != nil {
 		return err

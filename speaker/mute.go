@@ -100,11 +100,11 @@ func mutesOf(tx *db.Tx, place loa.Path, from, until int64) ([]Mute, error) {
 		FROM mute JOIN pole ON pole.code = mute.pole
 		WHERE (pole.path = ? OR (pole.path >= ? AND pole.path < ?)) AND mute.until_ms > ? AND mute.from_ms < ? ORDER BY mute.from_ms, mute.id`,
 		[]any{place, below, end, from, until}, func(scan func(...any) error) (m Mute, err error) {
-			var zones string
-			var lat, lon *int64
-			err = scan(append([]any{&m.ID, &m.From, &m.Until, &m.Reason, &m.Who}, m.Pole.fields(&zones, &lat, &lon)...)...)
-			m.Pole.finish(zones, lat, lon)
-			return m, err
+			var l loose
+			if err := scan(append([]any{&m.ID, &m.From, &m.Until, &m.Reason, &m.Who}, m.Pole.fields(&l)...)...); err != nil {
+				return m, err
+			}
+			return m, m.Pole.finish(l)
 		})
 }
 

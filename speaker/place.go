@@ -31,8 +31,8 @@ func (r *Register) DraftPlacement(ctx context.Context, who loa.Actor, box string
 		}
 		p := wire.Placement{
 			V: wire.Version, Kind: "placement", Device: b.ID, Pole: b.Pole.ID, Code: b.Pole.Code, Name: b.Pole.Name,
-			Key: b.Key, Version: rise(tx, b.Version), Paths: append([]loa.Path{b.Pole.Path}, b.Pole.Zones...),
-			At: b.Pole.At, Cap: b.Pole.Cap, Revoked: revoke,
+			Key: b.Key, Version: rise(tx, b.Version), Paths: b.Pole.paths(),
+			At: b.Pole.At, Cap: b.Pole.Cap, Volumes: b.Pole.Volumes, Revoked: revoke,
 		}
 		if err := p.Check(); err != nil {
 			return err
@@ -92,8 +92,8 @@ func (r *Register) Confirm(ctx context.Context, who loa.Actor, box string, appro
 		if placement.Revoked {
 			state, entry.Verb = Revoked, "speaker.revoked"
 		}
-		if _, err := tx.Exec(`UPDATE box SET state = ?, version = ?, placement = ?, draft = NULL WHERE id = ?`,
-			state, placement.Version, sealed, box); err != nil {
+		if _, err := tx.Exec(`UPDATE box SET state = ?, version = ?, placement = ?, draft = NULL, stale = ? WHERE id = ?`,
+			state, placement.Version, sealed, !b.Pole.sealedAs(placement), box); err != nil {
 			return journal.Entry{}, err
 		}
 		commune := b.Pole.Path.Commune()

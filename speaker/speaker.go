@@ -46,6 +46,9 @@ type Pole struct {
 	Name  string
 	At    *wire.Point
 	Cap   int // percent
+	// Volumes are lower than Cap at times of day; they do not overlap.
+	Volumes []wire.Volume
+	Facts
 }
 
 // States of a box.
@@ -63,6 +66,7 @@ type Box struct {
 	Check   string // six digits both sides show
 	State   string
 	Version int64
+	Stale   bool // the register says something else of its pole than what was sealed
 	Health  Health
 }
 
@@ -96,6 +100,7 @@ func (r *Register) write(ctx context.Context, who loa.Actor, change func(tx *db.
 
 // AddPole puts a pole into the register.
 func (r *Register) AddPole(ctx context.Context, who loa.Actor, p Pole) (Pole, error) {
+	p = p.tidy()
 	err := r.write(ctx, who, func(tx *db.Tx) (journal.Entry, error) {
 		if _, err := unit.FindTx(tx, p.Path); err != nil {
 			return journal.Entry{}, err
@@ -103,24 +108,14 @@ func (r *Register) AddPole(ctx context.Context, who loa.Actor, p Pole) (Pole, er
 		if err := who.Must(loa.RightSpeakers, p.Path); err != nil {
 			return journal.Entry{}, err
 		}
-		p.Name = strings.TrimSpace(p.Name)
-		if p.Name == "" || len(p.Name) > 200 {
-			return journal.Entry{}, loa.Errorf(loa.Invalid, "pole.name")
-		}
-		if p.Cap < 1 || p.Cap > 100 {
-			return journal.Entry{}, loa.Errorf(loa.Invalid, "pole.cap", p.Cap)
-		}
-		if len(p.Code) > wire.MaxCode {
-			return journal.Entry{}, loa.Errorf(loa.Invalid, "pole.code", wire.MaxCode)
-		}
-		if p.Path.Commune() == "" {
-			return journal.Entry{}, loa.Errorf(loa.Invalid, "pole.outside_commune", string(p.Path))
+		if err := p.check(); err != nil {
+			return journal.Entry{}, err
 		}
 		p.ID = loa.NewID(tx.Now())
 		if p.Code == "" {
 			p.Code = strings.ToUpper(p.ID[18:])
 		}
-		if err := insertPole(tx, p); err != nil {
+		if err := insertPoles(tx, p); err != nil {
 			if db.IsUnique(err) {
 				return journal.Entry{}, loa.Errorf(loa.Conflict, "pole.code_taken", p.Code)
 			}

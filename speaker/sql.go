@@ -8,13 +8,18 @@ import (
 
 	"loa"
 	"loa/db"
+	"loa/lang"
 	"loa/seal"
 	"loa/wire"
 )
 
 func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s) }
 
-func insertPole(tx *db.Tx, p Pole) error {
+const poleWrite = `path, name, name_fold, name_sort, zones, lat, lon, cap, volumes, technology, vendor, model, serial, iccid, carrier,
+	horns, watts, power, owner, installed, sensitive, note, changed_at`
+
+// row is a pole as poleWrite has it.
+func (p Pole) row(tx *db.Tx) []any {
 	var lat, lon any
 	if p.At != nil {
 		lat, lon = p.At.Lat, p.At.Lon
@@ -23,34 +28,69 @@ func insertPole(tx *db.Tx, p Pole) error {
 	for i, z := range p.Zones {
 		zones[i] = string(z)
 	}
-	_, err := tx.Exec(`INSERT INTO pole (id, code, path, name, zones, lat, lon, cap, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		p.ID, p.Code, p.Path, p.Name, strings.Join(zones, "\n"), lat, lon, p.Cap, tx.NowMS())
+	volumes := make([]string, len(p.Volumes))
+	for i, v := range p.Volumes {
+		volumes[i] = fmt.Sprintf("%d %d %d", v.From, v.Until, v.Percent)
+	}
+	return []any{string(p.Path), p.Name, lang.Fold(p.Name + " " + p.Code + " " + p.Serial), lang.SortKey(p.Name), strings.Join(zones, "\n"), lat, lon, p.Cap,
+		strings.Join(volumes, "\n"), p.Technology, p.Vendor, p.Model, p.Serial, p.ICCID, p.Carrier, p.Horns, p.Watts, p.Power, p.Owner,
+		p.Installed, p.Sensitive, p.Note, tx.NowMS()}
+}
+
+func insertPoles(tx *db.Tx, poles ...Pole) error {
+	columns := append([]string{"id", "code", "created_at"}, strings.Split(strings.Join(strings.Fields(poleWrite), ""), ",")...)
+	rows := make([][]any, len(poles))
+	for i, p := range poles {
+		rows[i] = append([]any{p.ID, p.Code, tx.NowMS()}, p.row(tx)...)
+	}
+	return tx.Insert("pole", columns, rows)
+}
+
+// updatePole writes everything about a pole but its id and code.
+func updatePole(tx *db.Tx, p Pole) error {
+	row := p.row(tx)
+	_, err := tx.Exec(`UPDATE pole SET (`+poleWrite+`) = (?`+strings.Repeat(", ?", len(row)-1)+`) WHERE id = ?`, append(row, p.ID)...)
 	return err
 }
 
-const poleColumns = `pole.id, pole.code, pole.path, pole.name, pole.zones, pole.lat, pole.lon, pole.cap`
+const poleColumns = `pole.id, pole.code, pole.path, pole.name, pole.zones, pole.lat, pole.lon, pole.cap, pole.volumes, pole.technology,
+	pole.vendor, pole.model, pole.serial, pole.iccid, pole.carrier, pole.horns, pole.watts, pole.power, pole.owner, pole.installed,
+	pole.sensitive, pole.note`
 
-func (p *Pole) fields(zones *string, lat, lon **int64) []any {
-	return []any{&p.ID, &p.Code, &p.Path, &p.Name, zones, lat, lon, &p.Cap}
+// loose is what of a pole is not scanned straight into it.
+type loose struct {
+	zones, volumes string
+	lat, lon       *int64
 }
 
-func (p *Pole) finish(zones string, lat, lon *int64) {
-	for z := range strings.Lines(zones) {
+func (p *Pole) fields(l *loose) []any {
+	return []any{&p.ID, &p.Code, &p.Path, &p.Name, &l.zones, &l.lat, &l.lon, &p.Cap, &l.volumes, &p.Technology, &p.Vendor, &p.Model,
+		&p.Serial, &p.ICCID, &p.Carrier, &p.Horns, &p.Watts, &p.Power, &p.Owner, &p.Installed, &p.Sensitive, &p.Note}
+}
+
+func (p *Pole) finish(l loose) error {
+	for z := range strings.Lines(l.zones) {
 		p.Zones = append(p.Zones, loa.Path(strings.TrimSpace(z)))
 	}
-	if lat != nil && lon != nil {
-		p.At = &wire.Point{Lat: *lat, Lon: *lon}
+	for line := range strings.Lines(l.volumes) {
+		var v wire.Volume
+		if _, err := fmt.Sscan(line, &v.From, &v.Until, &v.Percent); err != nil {
+			return fmt.Errorf("read volumes of a pole: %w", err)
+		}
+		p.Volumes = append(p.Volumes, v)
 	}
+	if l.lat != nil && l.lon != nil {
+		p.At = &wire.Point{Lat: *l.lat, Lon: *l.lon}
+	}
+	return nil
 }
 
 func scanPole(scan func(...any) error) (p Pole, err error) {
-	var zones string
-	var lat, lon *int64
-	if err := scan(p.fields(&zones, &lat, &lon)...); err != nil {
+	var l loose
+	if err := scan(p.fields(&l)...); err != nil {
 		return p, err
 	}
-	p.finish(zones, lat, lon)
-	return p, nil
+	return p, p.finish(l)
 }
 
 func onePole(tx *db.Tx, where string, arg any) (Pole, error) {
@@ -78,23 +118,26 @@ func insertBox(tx *db.Tx, b Box) error {
 	return err
 }
 
-const boxQuery = `SELECT box.id, box.public_key, box.state, box.version,
+const boxQuery = `SELECT box.id, box.public_key, box.state, box.version, box.stale,
 	COALESCE(health.at, 0), COALESCE(health.state, ''), COALESCE(health.slot, ''), COALESCE(health.warrant, ''),
 	COALESCE(health.why, ''), COALESCE(health.volume, 0), COALESCE(health.disk_free, 0), COALESCE(health.offset_us, 0),
 	COALESCE(health.clock, ''), COALESCE(health.plan, 0), COALESCE(health.version, ''), COALESCE(health.uptime, 0), ` + poleColumns + `
 	FROM box JOIN pole ON pole.id = box.pole_id LEFT JOIN health ON health.box_id = box.id WHERE `
 
 func scanBox(scan func(...any) error) (b Box, err error) {
-	var zones string
-	var lat, lon *int64
+	var l loose
+	var stale int
 	h := &b.Health
-	err = scan(append([]any{&b.ID, &b.Key, &b.State, &b.Version,
+	err = scan(append([]any{&b.ID, &b.Key, &b.State, &b.Version, &stale,
 		&h.At, &h.State, &h.Slot, &h.Warrant, &h.Why, &h.Volume, &h.DiskFree, &h.OffsetUS, &h.Clock, &h.Plan, &h.Version, &h.Uptime},
-		b.Pole.fields(&zones, &lat, &lon)...)...)
+		b.Pole.fields(&l)...)...)
 	if err != nil {
 		return b, err
 	}
-	b.Pole.finish(zones, lat, lon)
+	if err := b.Pole.finish(l); err != nil {
+		return b, err
+	}
+	b.Stale = stale == 1
 	pub, err := seal.DecodePublic(b.Key)
 	if err != nil {
 		return b, err
@@ -158,12 +201,17 @@ func placements(tx *db.Tx) ([]wire.Placement, error) {
 			if err := scan(&b); err != nil {
 				return p, err
 			}
-			o, err := seal.Open(b, seal.MaxDocument)
-			if err != nil {
-				return p, err
-			}
-			return wire.ReadPlacement(o.Payload)
+			return openPlacement(b)
 		})
+}
+
+// openPlacement reads a placement that this node sealed and keeps itself.
+func openPlacement(b []byte) (wire.Placement, error) {
+	o, err := seal.Open(b, seal.MaxDocument)
+	if err != nil {
+		return wire.Placement{}, err
+	}
+	return wire.ReadPlacement(o.Payload)
 }
 
 // lockCommune holds the commune's heads until the transaction ends, making the

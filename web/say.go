@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 	"time"
 
@@ -97,6 +98,11 @@ func (v View) Bytes(n int64) string {
 		return fmt.Sprintf("%d MB", n/1_000_000)
 	}
 	return fmt.Sprintf("%d%s%d GB", n/1_000_000_000, v.T("number.comma"), n%1_000_000_000/100_000_000)
+}
+
+// Degrees is a coordinate kept in millionths, "20.421533".
+func (v View) Degrees(micro int64) string {
+	return strconv.FormatFloat(float64(micro)/1e6, 'f', -1, 64)
 }
 
 // Clock is a time of day in minutes after midnight, "05:30"; midnight at the end

@@ -15,6 +15,7 @@ import (
 	"loa/journal"
 	"loa/lexicon"
 	"loa/people"
+	"loa/sheet"
 	"loa/speaker"
 	"loa/unit"
 	"loa/web"
@@ -33,6 +34,7 @@ type Config struct {
 	Words     *lexicon.Register
 	People    *people.Register
 	Roster    Roster
+	Sheets    *sheet.Book
 	// Journal reads the book for a place the reader may see.
 	Journal func(ctx context.Context, f journal.Filter) ([]journal.Row, error)
 	// Sound reads a sound by its hash, proved.

@@ -7,6 +7,7 @@
 //	compose.go   writing, hearing what will be read out, asking for approval
 //	decide.go    heard, approved, returned; into sessions, now, stopped, recalled
 //	speakers.go  cụm loa: how they are, a new one, one taken away
+//	imports.go   registers as tables: out, tried, applied, undone
 //	records.go   nhật ký phát and nhật ký hệ thống
 //	rules.go     quy chế của Đài: hours, volume, the day's sessions
 //	roster.go    danh sách người duyệt: whose passkey the signer believes

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"loa"
+	"loa/sheet"
 	"loa/web"
 )
 
@@ -56,12 +57,29 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "GET /speakers/live", Right: loa.RightRead, Handle: d.speakersLive},
 		{Pattern: "GET /speakers/new", Right: loa.RightSpeakers, Handle: d.newSpeaker},
 		{Pattern: "POST /speakers", Right: loa.RightSpeakers, Handle: d.addPole},
+		{Pattern: "GET /poles/{code}", Right: loa.RightRead, Handle: d.pole},
+		{Pattern: "GET /poles/{code}/asked", Right: loa.RightSpeakers, Handle: d.askedCode},
+		{Pattern: "GET /poles/{code}/edit", Right: loa.RightSpeakers, Handle: d.editPole},
+		{Pattern: "POST /poles/{code}/edit", Right: loa.RightSpeakers, Handle: d.savePole},
+		{Pattern: "POST /poles/{code}/mute", Right: loa.RightDispatch, Handle: d.mute},
+		{Pattern: "POST /poles/{code}/unmute", Right: loa.RightDispatch, Handle: d.unmute},
+		{Pattern: "POST /poles/{code}/volume", Right: loa.RightSpeakers, Handle: d.volume},
+		{Pattern: "POST /speakers/{id}/again", Right: loa.RightSpeakers, Handle: d.confirmAgain},
 		{Pattern: "POST /poles/{code}/code", Right: loa.RightSpeakers, Handle: d.poleCode},
 		{Pattern: "GET /speakers/{id}", Right: loa.RightRead, Handle: d.speaker},
 		{Pattern: "POST /speakers/{id}/code", Right: loa.RightSpeakers, Handle: d.newCode},
 		{Pattern: "POST /speakers/{id}/check", Right: loa.RightSpeakers, Handle: d.checkBox},
 		{Pattern: "POST /speakers/{id}/revoke", Right: loa.RightSpeakers, Handle: d.draftRevoke},
 		{Pattern: "POST /speakers/{id}/confirm", Right: loa.RightSpeakers, Handle: d.confirmBox},
+
+		{Pattern: "GET /import/{register}", Right: loa.RightRead, Handle: d.importPage},
+		{Pattern: "POST /import/{register}", Right: loa.RightRead, Handle: d.importFile, Body: sheet.MaxFile + web.BodySmall},
+		{Pattern: "GET /import/{register}/form.xlsx", Right: loa.RightRead, Handle: d.importExport},
+		{Pattern: "GET /import/{register}/rows.xlsx", Right: loa.RightRead, Handle: d.importExport},
+		{Pattern: "GET /import/{register}/{id}", Right: loa.RightRead, Handle: d.importOne},
+		{Pattern: "GET /import/{register}/{id}/wrong.xlsx", Right: loa.RightRead, Handle: d.importFaulty},
+		{Pattern: "POST /import/{register}/{id}/apply", Right: loa.RightRead, Handle: d.importApply}, // the register knows whose right
+		{Pattern: "POST /import/{register}/{id}/undo", Right: loa.RightRead, Handle: d.importUndo},
 
 		{Pattern: "GET /roster", Right: loa.RightRead, Handle: d.roster},
 		{Pattern: "POST /roster", Right: loa.RightPeople, Handle: d.propose},

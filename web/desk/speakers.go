@@ -1,15 +1,15 @@
 package desk
 
 import (
-	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	"loa"
-	"loa/lang"
 	"loa/speaker"
+	"loa/unit"
 	"loa/web"
 )
 
@@ -18,17 +18,23 @@ type speakersPage struct {
 	Place   named
 	Places  []named
 	Waiting []box // asked with a code, not confirmed
-	Placed  []box
-	Away    int // mất kết nối
-	Bare    []bare
-	Revoked []box
+	Sums    speaker.Sums
+	Query   speaker.PoleQuery
+	Rows    []standing
+	Before  string // addresses of the pages before and after, "" for none
+	After   string
+	Narrow  bool // something but the place is asked for
+	Live    string
+	States  []string
+	// Technologies may be asked for.
+	Technologies []string
 }
 
-// bare is a pole for which no box has asked (chưa khai báo cụm loa), or whose
-// last was taken away.
-type bare struct {
-	speaker.Pole
+// standing is a pole with the name of where it stands and the word for how it is.
+type standing struct {
+	speaker.Standing
 	Where string
+	How   string
 }
 
 // box is a device with the name of where it stands.
@@ -54,6 +60,9 @@ func (d *desk) speakersLive(w http.ResponseWriter, r *http.Request) error {
 	return d.Site.Part(w, r, d.pages, "speakers", "live", page)
 }
 
+// speakersLength is how many poles one page of the list shows.
+const speakersLength = 50
+
 func (d *desk) speakersData(r *http.Request) (page speakersPage, err error) {
 	ctx, at := r.Context(), place(r)
 	names, err := d.named(ctx, at)
@@ -61,19 +70,66 @@ func (d *desk) speakersData(r *http.Request) (page speakersPage, err error) {
 		return page, err
 	}
 	page.Place = names[0]
-	if page.Places, err = d.places(r); err != nil {
+	if page.Places, err = d.placesBelow(r, at); err != nil {
 		return page, err
 	}
-	boxes, err := d.Speakers.Boxes(ctx, at)
+	offset, err := strconv.Atoi(r.FormValue("from"))
+	if err != nil || offset < 0 {
+		offset = 0
+	}
+	page.Query = speaker.PoleQuery{Place: at, Text: r.FormValue("q"), Technology: r.FormValue("technology"), State: r.FormValue("state"),
+		Sensitive: r.FormValue("sensitive") != "", Offset: offset, Limit: speakersLength + 1}
+	page.Live = "/speakers/live?" + r.URL.RawQuery
+	page.States, page.Technologies = speaker.States(), speaker.Technologies()
+	page.Narrow = page.Query.Text != "" || page.Query.Technology != "" || page.Query.State != "" || page.Query.Sensitive
+	if page.Sums, err = d.Speakers.Count(ctx, at); err != nil {
+		return page, err
+	}
+	poles, err := d.Speakers.Poles(ctx, page.Query)
 	if err != nil {
 		return page, err
 	}
-	poles, err := d.Speakers.Bare(ctx, at)
+	if len(poles) > speakersLength {
+		poles, page.After = poles[:speakersLength], fromRow(r, offset+speakersLength)
+	}
+	if offset > 0 {
+		page.Before = fromRow(r, max(0, offset-speakersLength))
+	}
+	waiting, err := d.Speakers.Waiting(ctx, at)
 	if err != nil {
 		return page, err
 	}
+	where := d.namer(ctx)
+	now := d.Site.Clock.Now().UnixMilli()
+	for _, b := range waiting {
+		name, err := where(b.Pole.Path)
+		if err != nil {
+			return page, err
+		}
+		page.Waiting = append(page.Waiting, box{b, name, b.Health.InContact(now)})
+	}
+	for _, p := range poles {
+		name, err := where(p.Path)
+		if err != nil {
+			return page, err
+		}
+		page.Rows = append(page.Rows, standing{p, name, p.State(now)})
+	}
+	return page, nil
+}
+
+// fromRow is the address of the same list from another row on.
+func fromRow(r *http.Request, from int) string {
+	q := r.URL.Query()
+	q.Set("from", strconv.Itoa(from))
+	return "/speakers?" + q.Encode()
+}
+
+// namer names places and remembers them: a list names the same few again and
+// again.
+func (d *desk) namer(ctx context.Context) func(loa.Path) (string, error) {
 	known := map[loa.Path]string{}
-	where := func(p loa.Path) (string, error) {
+	return func(p loa.Path) (string, error) {
 		if known[p] == "" {
 			names, err := d.named(ctx, p)
 			if err != nil {
@@ -83,52 +139,45 @@ func (d *desk) speakersData(r *http.Request) (page speakersPage, err error) {
 		}
 		return known[p], nil
 	}
-	asked := map[string]bool{} // poles
-	for _, b := range boxes {
-		name, err := where(b.Pole.Path)
-		if err != nil {
-			return page, err
-		}
-		one := box{b, name, b.Health.InContact(d.Site.Clock.Now().UnixMilli())}
-		switch b.State {
-		case speaker.Waiting:
-			page.Waiting = append(page.Waiting, one)
-			asked[b.Pole.ID] = true
-		case speaker.Revoked:
-			page.Revoked = append(page.Revoked, one)
-		default:
-			page.Placed = append(page.Placed, one)
-			if !one.Contact {
-				page.Away++
-			}
+}
+
+// placesBelow is what a list may be narrowed to: the reader's places, and the
+// hamlets of the commune looked at.
+func (d *desk) placesBelow(r *http.Request, at loa.Path) ([]named, error) {
+	all, err := d.places(r)
+	if err != nil {
+		return nil, err
+	}
+	below, err := d.Units.Children(r.Context(), at)
+	if loa.CodeOf(err) == loa.NotFound {
+		below, err = nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	add := func(n named) {
+		if !slices.ContainsFunc(all, func(o named) bool { return o.Path == n.Path }) {
+			all = append(all, n)
 		}
 	}
-	for _, p := range poles {
-		if asked[p.ID] {
-			continue // its box stands among those that wait
-		}
-		name, err := where(p.Path)
-		if err != nil {
-			return page, err
-		}
-		page.Bare = append(page.Bare, bare{p, name})
+	names, err := d.named(r.Context(), at)
+	if err != nil {
+		return nil, err
 	}
-	slices.SortStableFunc(page.Placed, func(a, b box) int { // what is wrong comes first
-		if a.Contact != b.Contact {
-			if b.Contact {
-				return -1
-			}
-			return 1
+	add(names[0])
+	for _, u := range below {
+		if u.Level != unit.Zone {
+			add(named{u.Path, u.FullName()})
 		}
-		return cmp.Compare(lang.SortKey(a.Pole.Name), lang.SortKey(b.Pole.Name))
-	})
-	return page, nil
+	}
+	return all, nil
 }
 
 // newPage is the form of a new pole.
 type newPage struct {
-	Places []named
-	Pole   speaker.Pole
+	Places   []named
+	Pole     speaker.Pole
+	Lat, Lon string
 }
 
 func (d *desk) newSpeaker(w http.ResponseWriter, r *http.Request) error {
@@ -142,7 +191,7 @@ func (d *desk) newSpeaker(w http.ResponseWriter, r *http.Request) error {
 // newPage offers every place where the reader may put a pole: the unit and the
 // hamlets right below it.
 func (d *desk) newPage(r *http.Request, p speaker.Pole) (page newPage, err error) {
-	page.Pole = p
+	page.Pole, page.Lat, page.Lon = p, r.PostFormValue("lat"), r.PostFormValue("lon")
 	for _, at := range web.Actor(r).Places(loa.RightSpeakers) {
 		names, err := d.named(r.Context(), at)
 		if err != nil {
@@ -164,8 +213,9 @@ func (d *desk) newPage(r *http.Request, p speaker.Pole) (page newPage, err error
 
 // codePage shows a code once.
 type codePage struct {
-	Pole speaker.Pole
-	Code string
+	Pole  speaker.Pole
+	Code  string
+	Asked string // the box that asked with it
 }
 
 // addPole adds a pole and makes the code with which its box may ask for it.
@@ -179,13 +229,12 @@ func (d *desk) addPole(w http.ResponseWriter, r *http.Request) error {
 		volume = 0 // out of bounds: the register says so
 	}
 	asked := speaker.Pole{Path: loa.Path(r.PostFormValue("place")), Name: r.PostFormValue("name"), Cap: volume}
+	if asked.At, err = point(r); err != nil {
+		return d.refuseNew(w, r, asked, err)
+	}
 	p, err := d.Speakers.AddPole(ctx, who, asked)
 	if loa.CodeOf(err) == loa.Invalid {
-		page, again := d.newPage(r, asked)
-		if again != nil {
-			return err
-		}
-		return d.Site.Refuse(w, r, d.pages, "speaker-new", "speaker_new.title", page, err)
+		return d.refuseNew(w, r, asked, err)
 	}
 	if err != nil {
 		return err
@@ -194,7 +243,15 @@ func (d *desk) addPole(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.Site.Page(w, r, d.pages, "speaker-code", "speaker_code.title", codePage{p, code})
+	return d.Site.Page(w, r, d.pages, "speaker-code", "speaker_code.title", codePage{Pole: p, Code: code})
+}
+
+func (d *desk) refuseNew(w http.ResponseWriter, r *http.Request, asked speaker.Pole, err error) error {
+	page, again := d.newPage(r, asked)
+	if again != nil {
+		return again
+	}
+	return d.Site.Refuse(w, r, d.pages, "speaker-new", "speaker_new.title", page, err)
 }
 
 // boxPage is one device; Ask is set where its placement waits for approval.
@@ -238,7 +295,7 @@ func (d *desk) newCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.Site.Page(w, r, d.pages, "speaker-code", "speaker_code.title", codePage{page.Pole, code})
+	return d.Site.Page(w, r, d.pages, "speaker-code", "speaker_code.title", codePage{Pole: page.Pole, Code: code})
 }
 
 // poleCode lets a box ask for a pole that has none.
@@ -251,7 +308,30 @@ func (d *desk) poleCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.Site.Page(w, r, d.pages, "speaker-code", "speaker_code.title", codePage{p, code})
+	return d.Site.Page(w, r, d.pages, "speaker-code", "speaker_code.title", codePage{Pole: p, Code: code})
+}
+
+// askedCode is the part of the page of a code that waits for the box to show it.
+func (d *desk) askedCode(w http.ResponseWriter, r *http.Request) error {
+	p, err := d.Speakers.FindPole(r.Context(), r.PathValue("code"))
+	if err != nil {
+		return err
+	}
+	if err := web.Actor(r).Must(loa.RightSpeakers, p.Path); err != nil {
+		return err
+	}
+	boxes, err := d.Speakers.BoxesOf(r.Context(), p.ID)
+	if err != nil {
+		return err
+	}
+	page := codePage{Pole: p}
+	for _, b := range boxes {
+		if b.State == speaker.Waiting {
+			page.Asked = b.ID
+			break
+		}
+	}
+	return d.Site.Part(w, r, d.pages, "speaker-code", "asked", page)
 }
 
 // checkBox compares the six digits the technician reads from the box with those

@@ -1,0 +1,215 @@
+package speaker
+
+import (
+	"context"
+	"strings"
+
+	"loa"
+	"loa/db"
+	"loa/lang"
+)
+
+// How a pole is, as a list is narrowed to it and sums count it.
+const (
+	InContact = "contact"  // its box calls
+	Away      = "away"     // mất kết nối: its box does not
+	Sounding  = "sounding" // its box says it is playing
+	NoBox     = "bare"     // chưa khai báo cụm loa
+	Muted     = "muted"    // tạm ngưng
+	Unsealed  = "stale"    // cần xác nhận lại
+)
+
+// States lists them in the order in which they are shown.
+func States() []string { return []string{Sounding, InContact, Away, Muted, NoBox, Unsealed} }
+
+// PoleQuery narrows the list of poles. Zero fields narrow nothing, but for the
+// place.
+type PoleQuery struct {
+	Place      loa.Path // poles at or below it
+	Text       string   // in name, code and serial number, with or without marks
+	Technology string
+	State      string // one of States
+	Sensitive  bool   // only poles near what must be quiet
+	Offset     int
+	Limit      int // 50 by default, 500 at most
+}
+
+// Standing is one pole with the box at work on it.
+type Standing struct {
+	Pole
+	Box    string // id, "" where no box is placed
+	Stale  bool
+	Health Health
+	Muted  int64 // until when it is muted, 0 if it is not
+}
+
+// State is the word for how the pole is now.
+func (s Standing) State(nowMS int64) string {
+	switch {
+	case s.Muted > nowMS:
+		return Muted
+	case s.Box == "":
+		return NoBox
+	case !s.Health.InContact(nowMS):
+		return Away
+	case s.Health.State == "sounding":
+		return Sounding
+	}
+	return InContact
+}
+
+// standing joins a pole to the box placed on it last and to its mute.
+const standing = ` FROM pole
+	LEFT JOIN box ON box.id = (SELECT MAX(b.id) FROM box b WHERE b.pole_id = pole.id AND b.state = '` + Placed + `')
+	LEFT JOIN health ON health.box_id = box.id
+	LEFT JOIN (SELECT pole AS code, MAX(until_ms) AS until FROM mute WHERE from_ms <= ? AND until_ms > ? GROUP BY pole) AS hush ON hush.code = pole.code
+	WHERE pole.removed_at IS NULL AND (pole.path = ? OR (pole.path >= ? AND pole.path < ?))`
+
+func standingArgs(tx *db.Tx, place loa.Path) []any {
+	from, to := db.PrefixRange(string(place))
+	return []any{tx.NowMS(), tx.NowMS(), place, from, to}
+}
+
+// Poles lists poles in the order of their places and names.
+func (r *Register) Poles(ctx context.Context, q PoleQuery) (all []Standing, err error) {
+	if q.Limit <= 0 || q.Limit > 500 {
+		q.Limit = 50
+	}
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		where, args := q.narrow(tx.NowMS())
+		args = append(append(standingArgs(tx, q.Place), args...), q.Limit, max(0, q.Offset))
+		all, err = db.All(tx, `SELECT COALESCE(box.id, ''), COALESCE(box.stale, 0), COALESCE(hush.until, 0),
+				COALESCE(health.at, 0), COALESCE(health.state, ''), COALESCE(health.warrant, ''), COALESCE(health.volume, 0), `+poleColumns+
+			standing+where+` ORDER BY pole.path, pole.name_sort, pole.id LIMIT ? OFFSET ?`, args, scanStanding)
+		return err
+	})
+	return all, err
+}
+
+func scanStanding(scan func(...any) error) (s Standing, err error) {
+	var l loose
+	var stale int
+	h := &s.Health
+	if err := scan(append([]any{&s.Box, &stale, &s.Muted, &h.At, &h.State, &h.Warrant, &h.Volume}, s.Pole.fields(&l)...)...); err != nil {
+		return s, err
+	}
+	s.Stale = stale == 1
+	return s, s.Pole.finish(l)
+}
+
+func (q PoleQuery) narrow(now int64) (where string, args []any) {
+	and := func(condition string, values ...any) {
+		where += " AND " + condition
+		args = append(args, values...)
+	}
+	if words := strings.Join(strings.Fields(lang.Fold(q.Text)), " "); words != "" {
+		and(`pole.name_fold LIKE ? ESCAPE '!'`, "%"+strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(words)+"%")
+	}
+	if q.Technology != "" {
+		and(`pole.technology = ?`, q.Technology)
+	}
+	if q.Sensitive {
+		and(`pole.sensitive <> ''`)
+	}
+	if c := stateIs(q.State); c != "" {
+		and("("+c+")", stateArgs(q.State, now)...)
+	}
+	return where, args
+}
+
+// stateIs is the condition for a state, the same that State says one by one.
+func stateIs(state string) string {
+	const calls, silent = `health.at > ?`, `(health.at IS NULL OR health.at <= ?)`
+	switch state {
+	case InContact:
+		return `hush.until IS NULL AND ` + calls + ` AND health.state <> 'sounding'`
+	case Sounding:
+		return `hush.until IS NULL AND ` + calls + ` AND health.state = 'sounding'`
+	case Away:
+		return `hush.until IS NULL AND box.id IS NOT NULL AND ` + silent
+	case Muted:
+		return `hush.until IS NOT NULL`
+	case NoBox:
+		return `hush.until IS NULL AND box.id IS NULL`
+	case Unsealed:
+		return `box.stale = 1`
+	}
+	return ""
+}
+
+func stateArgs(state string, now int64) []any {
+	if state == InContact || state == Sounding || state == Away {
+		return []any{now - Silent}
+	}
+	return nil
+}
+
+// Sums counts the poles at or below a place by state, horns too: figures are
+// asked for in cụm and in loa.
+type Sums struct {
+	Poles int
+	Horns int
+	By    map[string]int // by state
+}
+
+// Count is the sums of a place in one query.
+func (r *Register) Count(ctx context.Context, place loa.Path) (s Sums, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		q := `SELECT COUNT(*), COALESCE(SUM(pole.horns), 0)`
+		var args []any
+		for _, state := range States() {
+			q += `, COALESCE(SUM(CASE WHEN ` + stateIs(state) + ` THEN 1 ELSE 0 END), 0)`
+			args = append(args, stateArgs(state, tx.NowMS())...)
+		}
+		counts := make([]int, len(States()))
+		to := []any{&s.Poles, &s.Horns}
+		for i := range counts {
+			to = append(to, &counts[i])
+		}
+		if err := tx.Row(q+standing, append(args, standingArgs(tx, place)...)...).Scan(to...); err != nil {
+			return err
+		}
+		s.By = map[string]int{}
+		for i, state := range States() {
+			s.By[state] = counts[i]
+		}
+		return nil
+	})
+	return s, err
+}
+
+// Standing is one pole by its public code, as the list has it.
+func (r *Register) Standing(ctx context.Context, code string) (s Standing, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		p, err := poleByCode(tx, code)
+		if err != nil {
+			return err
+		}
+		s, err = scanStanding(tx.Row(`SELECT COALESCE(box.id, ''), COALESCE(box.stale, 0), COALESCE(hush.until, 0),
+				COALESCE(health.at, 0), COALESCE(health.state, ''), COALESCE(health.warrant, ''), COALESCE(health.volume, 0), `+poleColumns+
+			standing+` AND pole.id = ?`, append(standingArgs(tx, p.Path), p.ID)...).Scan)
+		return err
+	})
+	return s, err
+}
+
+// BoxesOf lists every box that ever hung on a pole, the newest first.
+func (r *Register) BoxesOf(ctx context.Context, pole string) (all []Box, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, boxQuery+`box.pole_id = ? ORDER BY box.id DESC`, []any{pole}, scanBox)
+		return err
+	})
+	return all, err
+}
+
+// Waiting lists the boxes at or below a place that asked with a code and that
+// nobody has confirmed.
+func (r *Register) Waiting(ctx context.Context, place loa.Path) (all []Box, err error) {
+	from, to := db.PrefixRange(string(place))
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, boxQuery+`(pole.path = ? OR (pole.path >= ? AND pole.path < ?)) AND box.state = ? ORDER BY box.id`,
+			[]any{place, from, to, Waiting}, scanBox)
+		return err
+	})
+	return all, err
+}
