@@ -25,6 +25,8 @@ type listPage struct {
 	Text   string
 	State  string
 	States []bulletin.State
+	Field  bulletin.Category
+	Fields []bulletin.Category
 	Rows   []bulletin.Bulletin
 	Next   string // id after which the next page begins
 }
@@ -38,10 +40,14 @@ func states() []bulletin.State {
 }
 
 func (d *desk) list(w http.ResponseWriter, r *http.Request) error {
-	page := listPage{Text: r.FormValue("text"), State: r.FormValue("state"), States: states()}
+	page := listPage{Text: r.FormValue("text"), State: r.FormValue("state"), States: states(),
+		Field: bulletin.Category(r.FormValue("category")), Fields: bulletin.Categories()}
 	q := bulletin.Query{Path: place(r), Text: page.Text, Before: r.FormValue("before"), Limit: listLength + 1}
 	if slices.Contains(page.States, bulletin.State(page.State)) {
 		q.States = []bulletin.State{bulletin.State(page.State)}
+	}
+	if slices.Contains(page.Fields, page.Field) {
+		q.Category = page.Field
 	}
 	var err error
 	if page.Rows, err = d.Bulletins.List(r.Context(), web.Actor(r), q); err != nil {
@@ -217,8 +223,9 @@ func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
 	return page, d.runningData(r, &page, slots)
 }
 
-// choices offers the sessions of the coming days while the bulletin holds; the
-// first two it may go into are chosen already ("chiều nay · sáng mai").
+// choices offers the sessions of the coming days while the bulletin holds; those
+// its writer asked for are chosen already, otherwise the first two it may go into
+// ("chiều nay · sáng mai").
 func (d *desk) choices(r *http.Request, b bulletin.Bulletin, slots []bulletin.Slot) (all []choice, err error) {
 	list, err := d.sessions(r, b.Scope[0].Commune(), 7)
 	if err != nil {
@@ -231,7 +238,12 @@ func (d *desk) choices(r *http.Request, b bulletin.Bulletin, slots []bulletin.Sl
 		}
 		c := choice{session: s, Value: s.Day + " " + s.Part}
 		c.Taken = slices.ContainsFunc(slots, func(sl bulletin.Slot) bool { return !sl.Cancelled && sl.Session == s.Key() })
-		if !c.Taken && wanted > 0 && b.State == bulletin.Sealed {
+		asked := bulletin.Choice{Day: s.Day, Part: s.Part}
+		switch {
+		case c.Taken || b.State != bulletin.Sealed:
+		case len(b.Wanted) > 0:
+			c.Wanted = slices.Contains(b.Wanted, asked)
+		case wanted > 0:
 			c.Wanted = true
 			wanted--
 		}

@@ -24,9 +24,20 @@ type composePage struct {
 	Unit    named
 	Whole   bool // the whole unit is meant
 	Hamlets []hamlet
-	Speech  speech
+	Preview preview
 	Until   string // 2026-11-29, the last day
 	Today   string
+	// Sessions are those of the coming days, at most a week.
+	Sessions []choice
+	Later    bool // one is chosen that is not among the first four
+	Others   []bulletin.Other
+}
+
+// preview is what the page says of a text while it is typed.
+type preview struct {
+	Speech speech
+	Doubts []bulletin.Doubt
+	Guess  bulletin.Category
 }
 
 // hamlet is a place to tick.
@@ -38,6 +49,9 @@ type hamlet struct {
 // week is how many days a bulletin holds unless its writer says otherwise.
 const week = 7
 
+// slow is the calmer speed for the old: 0.85 of the usual.
+const slow = voice.DefaultSpeed * 85 / 100
+
 // composePage offers an empty form, with the places the writer chose last time:
 // most notices go where the last one went.
 func (d *desk) composePage(w http.ResponseWriter, r *http.Request) error {
@@ -47,11 +61,15 @@ func (d *desk) composePage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if i := slices.IndexFunc(mine, func(b bulletin.Bulletin) bool { return b.Author == web.Actor(r).ID && b.Path == n.Path }); i >= 0 {
-		n.Scope, n.Accent = mine[i].Scope, mine[i].Main().Accent
+		n.Scope, n.Accent, n.Speed, n.Repeat, n.Chime = mine[i].Scope, mine[i].Main().Accent, mine[i].Main().Speed, mine[i].Repeat, mine[i].Chime
 	}
+	n.Text, n.Title, n.Upload = r.FormValue("text"), r.FormValue("title"), r.FormValue("upload")
 	page, err := d.form(r, "", n)
 	if err != nil {
 		return err
+	}
+	for i := range page.Sessions[:min(2, len(page.Sessions))] { // "chiều nay · sáng mai"
+		page.Sessions[i].Wanted = true
 	}
 	return d.Site.Page(w, r, d.pages, "compose", "compose.title", page)
 }
@@ -113,11 +131,29 @@ func (d *desk) form(r *http.Request, id string, n bulletin.Notice) (page compose
 			page.Hamlets = append(page.Hamlets, hamlet{named{u.Path, u.FullName()}, slices.Contains(n.Scope, u.Path)})
 		}
 	}
-	page.Speech, err = d.speech(r, n.Path, n.Text, n.Accent)
+	list, err := d.sessions(r, n.Path.Commune(), week)
+	if err != nil {
+		return page, err
+	}
+	for i, s := range list {
+		c := choice{session: s, Value: s.Day + " " + s.Part}
+		c.Wanted = slices.Contains(n.Wanted, bulletin.Choice{Day: s.Day, Part: s.Part})
+		page.Later = page.Later || c.Wanted && i >= 4
+		page.Sessions = append(page.Sessions, c)
+	}
+	page.Others = append(slices.Clone(n.Others), bulletin.Other{}) // an empty one to fill
+	page.Preview, err = d.preview(r, n.Path, n.Text, n.Accent)
 	if id != "" {
-		page.Speech.Next = "/bulletins/" + id + "/edit"
+		page.Preview.Speech.Next = "/bulletins/" + id + "/edit"
 	}
 	return page, err
+}
+
+// preview reads a text as a place does, and looks at what it says.
+func (d *desk) preview(r *http.Request, at loa.Path, text, accent string) (p preview, err error) {
+	p.Doubts, p.Guess = bulletin.Doubts(text, d.Site.Clock.Now()), bulletin.Guess(text)
+	p.Speech, err = d.speech(r, at, text, accent)
+	return p, err
 }
 
 // notice reads the form. Without a title the first line of the text is one.
@@ -127,7 +163,8 @@ func (d *desk) notice(r *http.Request) (n bulletin.Notice, err error) {
 	}
 	f := r.PostForm
 	n = bulletin.Notice{Path: writesFor(r, loa.Path(f.Get("path"))), Class: wire.Class(f.Get("class")), Title: f.Get("title"),
-		Text: f.Get("text"), Accent: f.Get("accent")}
+		Text: f.Get("text"), Upload: f.Get("upload"), Accent: f.Get("accent"), Category: bulletin.Category(f.Get("category")),
+		Origin: strings.TrimSpace(f.Get("origin")), Chime: f.Get("chime") != ""}
 	if strings.TrimSpace(n.Title) == "" {
 		n.Title = firstLine(n.Text)
 	}
@@ -136,6 +173,18 @@ func (d *desk) notice(r *http.Request) (n bulletin.Notice, err error) {
 	}
 	if f.Get("twice") != "" {
 		n.Repeat = 1
+	}
+	if f.Get("speed") != "" {
+		n.Speed = slow
+	}
+	for _, value := range f["session"] {
+		day, part, _ := strings.Cut(value, " ")
+		n.Wanted = append(n.Wanted, bulletin.Choice{Day: day, Part: part})
+	}
+	for i, l := range f["lang"] {
+		if l != "" {
+			n.Others = append(n.Others, bulletin.Other{Lang: l, Text: at(f["lang_text"], i), Upload: at(f["lang_upload"], i)})
+		}
 	}
 	for _, p := range f["scope"] {
 		n.Scope = append(n.Scope, loa.Path(p))
@@ -151,6 +200,14 @@ func (d *desk) notice(r *http.Request) (n bulletin.Notice, err error) {
 		n.Until = last.AddDate(0, 0, 1)
 	}
 	return n, nil
+}
+
+// at is the value at a place of a list from a form, "" past its end.
+func at(list []string, i int) string {
+	if i < len(list) {
+		return list[i]
+	}
+	return ""
 }
 
 // compose keeps a draft and, with the button Trình duyệt, asks for approval.
@@ -199,7 +256,7 @@ func (d *desk) speak(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	said, err := d.speech(r, writesFor(r, ""), text, r.PostFormValue("accent"))
+	said, err := d.preview(r, writesFor(r, ""), text, r.PostFormValue("accent"))
 	if err != nil {
 		return err
 	}
@@ -242,3 +299,18 @@ func day(t time.Time) string { return t.In(loa.Zone()).Format(time.DateOnly) }
 
 // Accents are the three accents a bulletin may be read in.
 func (composePage) Accents() []string { return []string{"north", "central", "south"} }
+
+// Slow is the calmer speed.
+func (composePage) Slow() int { return slow }
+
+// Categories are the fields a bulletin may belong to.
+func (composePage) Categories() []bulletin.Category { return bulletin.Categories() }
+
+// Peoples are the languages beside Vietnamese.
+func (composePage) Peoples() []string { return bulletin.Languages()[1:] }
+
+// Open says that something in "Thêm" is not as usual.
+func (p composePage) Open() bool {
+	n := p.Notice
+	return n.Speed != 0 || n.Origin != "" || len(n.Others) > 0
+}

@@ -1,0 +1,163 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"loa"
+	"loa/bulletin"
+	"loa/sound"
+	"loa/voice"
+	"loa/wire"
+)
+
+// TestCompose is one notice from the officer's desk with all that its page
+// offers: what is kept, what is remembered next time, and what a mistake loses
+// (nothing).
+func TestCompose(t *testing.T) {
+	desk := openDesk(t, true)
+	man := desk.browser(writer())
+
+	// Three steps: the button on her desk, the text pasted, sent. Places as last
+	// time and two sessions are chosen already.
+	man.page("/", `href="/bulletins/new`)
+	fresh := man.page("/bulletins/new", "Buổi sáng", "Buổi chiều", `class="languages"`)
+	chosen := regexp.MustCompile(`name="session" value="([^"]+)" checked`).FindAllStringSubmatch(fresh, -1)
+	if len(chosen) != 2 {
+		t.Fatalf("%d sessions are chosen already, want 2", len(chosen))
+	}
+	form := composed("do", "submit")
+	form.Del("twice")
+	for _, c := range chosen {
+		form.Add("session", c[1])
+	}
+	var at string
+	desk.wrote("a notice in three steps", func() { at = man.led("/bulletins", form, "/bulletins/") }, "bulletin.drafted", "bulletin.submitted")
+	b := desk.bulletin(strings.TrimPrefix(at, "/bulletins/"))
+	if want := []bulletin.Choice{choiceOf(chosen[0][1]), choiceOf(chosen[1][1])}; !cmp.Equal(want, b.Wanted) {
+		t.Error("wanted sessions:", cmp.Diff(want, b.Wanted))
+	}
+
+	// Everything there is, and remembered next time.
+	more := composed("do", "save", "scope", string(thon1), "speed", "119", "chime", "1", "category", "services", "origin", "Điện lực khu vực",
+		"lang", "hmn", "lang_text", "Kev txiav hluav taws xob", "session", "2026-11-24 morning")
+	at = man.led("/bulletins", more, "/bulletins/")
+	b = desk.bulletin(strings.TrimPrefix(at, "/bulletins/"))
+	if b.Main().Speed != voice.DefaultSpeed*85/100 || !b.Chime || b.Category != bulletin.Services || b.Origin != "Điện lực khu vực" || !b.Has("hmn") {
+		t.Errorf("kept: %+v", b)
+	}
+	man.page(at, "tiếng Mông", "Chưa có bản ghi âm tiếng Mông", "Hàng hóa, dịch vụ", "Điện lực khu vực")
+	man.page("/bulletins?category=services", "Điện lực thông báo")
+	if strings.Contains(man.page("/bulletins?category=disaster"), "Điện lực thông báo") {
+		t.Error("a list of one field shows another's")
+	}
+	again := man.page("/bulletins/new", `value="119" selected`, `name="chime" value="1" checked`)
+	if !strings.Contains(again, `value="`+string(thon1)+`" checked`) || strings.Contains(again, `value="`+string(dongSay)+`" data-whole checked`) {
+		t.Error("the places of last time are not chosen")
+	}
+	if status, key := man.fault(at+"/submit", nil); status != http.StatusUnprocessableEntity || key != "rendition.no_recording" {
+		t.Errorf("asking for approval without the recording: %d %s", status, key)
+	}
+
+	// A mistake loses nothing that was typed.
+	wrong := composed("until", "2020-01-01", "title", "Tên đã gõ", "origin", "Nguồn đã gõ", "category", "order", "lang", "blt", "lang_text", "đã gõ tiếng Thái",
+		"chime", "1", "speed", "119", "session", "2026-11-24 morning")
+	a := man.post("/bulletins", wrong)
+	if a.status != http.StatusUnprocessableEntity {
+		t.Fatalf("a day long gone: %d", a.status)
+	}
+	for _, kept := range []string{"7h30 đến 16h00", "Tên đã gõ", "Nguồn đã gõ", `value="order" selected`, `value="blt" selected`, "đã gõ tiếng Thái",
+		`name="chime" value="1" checked`, `value="119" selected`, `value="2026-11-24 morning" checked`, `role="alert"`} {
+		if !strings.Contains(a.body, kept) {
+			t.Errorf("lost: %s", kept)
+		}
+	}
+
+	// What is doubtful is said, and sent all the same.
+	doubt := url.Values{"path": {string(dongSay)}, "accent": {"north"}, "text": {"Mất điện thứ Sáu 26/11/2026."}}
+	said := man.post("/speak", doubt)
+	for _, want := range []string{"ngày đó là thứ Năm", `data-guess="services"`} {
+		if !strings.Contains(said.body, want) {
+			t.Errorf("the preview does not say %q: %s", want, said.body)
+		}
+	}
+	man.led("/bulletins", composed("text", doubt.Get("text"), "do", "submit"), "/bulletins/")
+}
+
+func choiceOf(value string) bulletin.Choice {
+	day, part, _ := strings.Cut(value, " ")
+	return bulletin.Choice{Day: day, Part: part}
+}
+
+// TestLanguages walks TB-14's kind of bulletin, Vietnamese and a recording,
+// through approval on both databases: the sounds stand in the warrant in order,
+// and the leader has to hear the recording, not read it.
+func TestLanguages(t *testing.T) {
+	each(t, func(t *testing.T, w *station) {
+		ctx := t.Context()
+		w.records(t, "mong-1")
+		n := notice()
+		n.Others = []bulletin.Other{{Lang: "hmn", Text: "Lus Hmoob", Upload: "mong-1"}}
+		b := w.submitted(n)
+		hash := loa.Hash(b.Payload)
+		warrant, err := wire.ReadWarrant(b.Payload)
+		w.ok(err)
+		if len(warrant.Media) != 2 || warrant.Media[0].Lang != "vi" || warrant.Media[1].Lang != "hmn" || warrant.MS() != b.MS() ||
+			warrant.Speech != "synthetic" || b.Renditions[1].SourceHash != loa.Hash([]byte("mong-1")) {
+			t.Errorf("warrant %+v of %+v", warrant, b.Renditions)
+		}
+		w.wants(w.flow.Hear(ctx, chair(), b.ID, hash, bulletin.Read), loa.Invalid, "hear.recording")
+		w.wants(w.flow.Hear(ctx, chair(), b.ID, hash, bulletin.Read, 1), loa.Invalid, "hear.recording")
+		w.wants(w.flow.Hear(ctx, chair(), b.ID, hash, bulletin.Heard, 2), loa.Invalid, "hear.rendition")
+		w.tick()
+		w.ok(w.flow.Hear(ctx, chair(), b.ID, hash, bulletin.Read, 0))
+		_, err = w.flow.Approve(ctx, chair(), b.ID, w.yes(chair(), b.Payload))
+		w.wants(err, loa.Conflict, "approve.not_heard")
+		w.tick()
+		w.ok(w.flow.Hear(ctx, chair(), b.ID, hash, bulletin.Heard, 1))
+		how, each, err := w.flow.Hearing(ctx, b, "chair")
+		w.ok(err)
+		if how != bulletin.Read || !cmp.Equal([]string{bulletin.Read, bulletin.Heard}, each) {
+			t.Errorf("known %q, %q", how, each)
+		}
+		w.tick()
+		_, err = w.flow.Approve(ctx, chair(), b.ID, w.yes(chair(), b.Payload))
+		w.ok(err)
+		if got := w.verbs(b.ID); !cmp.Equal([]string{"bulletin.drafted", "bulletin.submitted", "bulletin.read", "bulletin.heard", "bulletin.approved"}, got) {
+			t.Error("journal:", got)
+		}
+
+		// All recorded: no machine's mark. Without a recording: refused by name.
+		n.Others[0].Upload, n.Upload, n.Text = "", "mong-1", ""
+		draft := w.draft(n)
+		_, err = w.flow.Submit(ctx, writer(), draft.ID)
+		w.wants(err, loa.Invalid, "rendition.no_recording")
+		n.Others = nil
+		recorded := w.submitted(n)
+		if warrant, err = wire.ReadWarrant(recorded.Payload); err != nil || warrant.Speech != "recorded" || len(warrant.Media) != 1 {
+			t.Errorf("recorded: %+v %v", warrant, err)
+		}
+	})
+}
+
+// records gives the station a person's recording: a real sound of the program's
+// own voice, in the canonical form.
+func (w *station) records(t *testing.T, id string) {
+	t.Helper()
+	speech, err := w.flow.Speech.Say(t.Context(), "Đồng bào chú ý phòng cháy rừng.", voice.Voice{})
+	w.ok(err)
+	res, err := w.flow.Encoder.Speech(t.Context(), speech.WAV)
+	w.ok(err)
+	w.flow.Recordings = func(_ context.Context, upload string) (sound.Result, string, error) {
+		if upload != id {
+			return sound.Result{}, "", loa.Errorf(loa.NotFound, "bulletin.no_sound")
+		}
+		return res, loa.Hash([]byte(id)), nil
+	}
+}
