@@ -34,6 +34,10 @@ check: tools-test ## format, vet, lint, race, docs
 bench: tools-test ## the figures of docs/benchmarks.md
 	./scripts/bench
 
+.PHONY: bench-pages
+bench-pages: tools-test ## the main pages over a year of a large province, on both databases
+	LOA_LONG=1 $(GO) test ./e2e -run TestProvincePages -v -count=1 -timeout 60m
+
 .PHONY: build
 build: ## the two programs, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/loa ./cmd/loa-speaker

@@ -48,7 +48,11 @@ func (f *Flow) List(ctx context.Context, who loa.Actor, q Query) (all []Bulletin
 		return nil, err
 	}
 	from, to := db.PrefixRange(string(q.Path))
-	where := []string{`(path = ? OR (path >= ? AND path < ?))`}
+	path := "path"
+	if q.Path.Commune() == "" { // most rows match: walk them by id, the newest first, and not by place to sort them all
+		path = "(path || '')"
+	}
+	where := []string{`(` + path + ` = ? OR (` + path + ` >= ? AND ` + path + ` < ?))`}
 	args := []any{q.Path, from, to}
 	if len(q.States) > 0 {
 		where = append(where, `state IN (?`+strings.Repeat(", ?", len(q.States)-1)+`)`)

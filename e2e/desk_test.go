@@ -54,7 +54,13 @@ type browser struct {
 
 func openDesk(t *testing.T, soft bool) *bureau {
 	t.Helper()
-	w := build(t, dbtest.SQLite(t))
+	return openDeskOn(t, dbtest.SQLite(t), soft)
+}
+
+// openDeskOn is openDesk on this database.
+func openDeskOn(t *testing.T, url string, soft bool) *bureau {
+	t.Helper()
+	w := build(t, url)
 	w.openStation(dongSay)
 	b := &bureau{station: w, keys: map[string]string{}, hub: web.NewHub()}
 	b.people = &people.Register{DB: w.db, RPID: site, Origin: origin, Issuer: "Loa", OpenLinks: true}
