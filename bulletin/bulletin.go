@@ -159,12 +159,16 @@ type Flow struct {
 	Encoder Encoder
 	Blobs   *db.Blobs
 	Signer  speaker.Sealer
+	Grants  Granter // the same signer
 	Keys    speaker.Keys
 	// Recordings gives what people have recorded; nil where nobody can.
 	Recordings Recordings
 	// Lexicon is how a place reads its own words, written form to spoken form;
 	// nil: as everybody does.
 	Lexicon func(tx *db.Tx, place loa.Path) (map[string]string, error)
+	// Approvers lists who may approve for a place today, whether by a post there
+	// or above it; nil: nobody is known.
+	Approvers func(ctx context.Context, place loa.Path) ([]Approver, error)
 	// Lead is how far ahead phát ngay places its slot, so that devices can
 	// fetch the sound and start together.
 	Lead int64 // milliseconds
@@ -175,7 +179,8 @@ type Flow struct {
 
 // step is the one shape of a stage: lock and load the noun, let the stage
 // change it, check the move, store it and write the book, all in one
-// transaction; then say it.
+// transaction; then say it. A stage that goes further than its move, as sealing
+// does when it takes another's slots, sets the state itself.
 func (f *Flow) step(ctx context.Context, who loa.Actor, id string, m move,
 	stage func(tx *db.Tx, b *Bulletin) (journal.Entry, error)) (Bulletin, error) {
 	var b Bulletin
@@ -192,7 +197,10 @@ func (f *Flow) step(ctx context.Context, who loa.Actor, id string, m move,
 		if entry, err = stage(tx, &b); err != nil {
 			return err
 		}
-		b.State, b.ChangedAt = m.to(), tx.NowMS()
+		if slices.Contains(m.from(), b.State) {
+			b.State = m.to()
+		}
+		b.ChangedAt = tx.NowMS()
 		if err := store(tx, b); err != nil {
 			return err
 		}

@@ -36,6 +36,9 @@ func (f *Flow) Return(ctx context.Context, who loa.Actor, id, why string) (Bulle
 		if err := who.Must(loa.RightApprove, b.Path); err != nil {
 			return journal.Entry{}, err
 		}
+		if err := noteReturn(tx, who, b.ID, why); err != nil {
+			return journal.Entry{}, err
+		}
 		b.Note, b.Payload = why, nil
 		return journal.Entry{Data: map[string]string{"why": why}}, nil
 	})

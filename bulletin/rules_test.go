@@ -204,25 +204,198 @@ func TestApprovable(t *testing.T) {
 		return loa.Actor{ID: id, Grants: []loa.Grant{{Path: over, Rights: rights}}}
 	}
 	b := Bulletin{Path: commune, Author: "author"}
+	granted := &Grant{} // already asked whether it reaches this bulletin and person
+	other := may("other", commune, loa.RightApprove)
 	for _, c := range []struct {
-		name  string
-		who   loa.Actor
-		heard bool
-		key   string
+		name     string
+		who      loa.Actor
+		grant    *Grant
+		how      string
+		mustHear bool
+		key      string
 	}{
-		{"another who heard it", may("other", commune, loa.RightApprove), true, ""},
-		{"the province's", may("other", "vn/98", loa.RightApprove), true, ""},
-		{"who did not hear it", may("other", commune, loa.RightApprove), false, "approve.not_heard"},
-		{"the author", may("author", "vn", loa.RightApprove), true, "approve.own"},
-		{"the author, deaf and without a right", may("author", "vn"), false, "approve.own"},
-		{"without the right", may("other", commune, loa.RightWrite, loa.RightDispatch), true, "right.missing"},
-		{"a hamlet's", may("other", commune+"/h/t1", loa.RightApprove), true, "right.missing"},
-		{"the neighbour's", may("other", "vn/98/9801", loa.RightApprove), true, "right.missing"},
-		{"the program", loa.System(), true, "right.missing"},
+		{"another who heard it", other, nil, Heard, false, ""},
+		{"another who read it", other, nil, Read, false, ""},
+		{"another who heard it, where one must", other, nil, Heard, true, ""},
+		{"another who read it, where one must hear", other, nil, Read, true, "approve.must_hear"},
+		{"the province's", may("other", "vn/98", loa.RightApprove), nil, Heard, false, ""},
+		{"who did not hear it", other, nil, "", false, "approve.not_heard"},
+		{"who did not hear it, where one must", other, nil, "", true, "approve.not_heard"},
+		{"the author", may("author", "vn", loa.RightApprove), nil, Heard, false, "approve.own"},
+		{"the author, deaf and without a right", may("author", "vn"), nil, "", false, "approve.own"},
+		{"without the right", may("other", commune, loa.RightWrite, loa.RightDispatch), nil, Heard, false, "right.missing"},
+		{"a hamlet's", may("other", commune+"/h/t1", loa.RightApprove), nil, Heard, false, "right.missing"},
+		{"the neighbour's", may("other", "vn/98/9801", loa.RightApprove), nil, Heard, false, "right.missing"},
+		{"the program", loa.System(), nil, Heard, false, "right.missing"},
+		{"under a grant, without the right", may("other", commune), granted, Heard, false, ""},
+		{"under a grant, unheard", may("other", commune), granted, "", false, "approve.not_heard"},
+		{"under a grant, read where one must hear", may("other", commune), granted, Read, true, "approve.must_hear"},
+		{"the author, approved in advance", may("author", commune), granted, Read, false, ""},
 	} {
-		if err := b.approvable(c.who, c.heard); c.key == "" && err != nil || c.key != "" && loa.KeyOf(err) != c.key {
+		if err := b.approvable(c.who, c.grant, c.how, c.mustHear); c.key == "" && err != nil || c.key != "" && loa.KeyOf(err) != c.key {
 			t.Errorf("%s: %v, want %q", c.name, err, c.key)
 		}
+	}
+}
+
+// TestStandsIn: whoever approves for a place below stands in, and it shows.
+func TestStandsIn(t *testing.T) {
+	may := func(over ...loa.Path) (a loa.Actor) {
+		for _, p := range over {
+			a.Grants = append(a.Grants, loa.Grant{Path: p, Rights: []loa.Right{loa.RightApprove}})
+		}
+		return a
+	}
+	for _, c := range []struct {
+		at   loa.Path
+		who  loa.Actor
+		want loa.Path
+	}{
+		{commune, may(commune), ""},
+		{commune, may("vn/98"), "vn/98"},
+		{commune, may("vn"), "vn"},
+		{commune, may("vn", "vn/98"), "vn/98"},
+		{commune, may("vn/98", commune), ""},
+		{commune + "/h/t1", may(commune), ""},
+		{"vn/98", may("vn/98"), ""},
+		{commune, may("vn/99"), ""},
+	} {
+		if got := (Bulletin{Path: c.at}).standsIn(c.who); got != c.want {
+			t.Errorf("%s by %v: %q, want %q", c.at, c.who.Grants, got, c.want)
+		}
+	}
+}
+
+// TestCompare is what an approver sees: [-gone-] and {+come+}.
+func TestCompare(t *testing.T) {
+	for _, c := range []struct{ before, after, want string }{
+		{"", "", ""},
+		{"Cắt điện", "Cắt điện", "Cắt điện"},
+		{"", "Cắt điện", "{+Cắt điện+}"},
+		{"Cắt điện", "", "[-Cắt điện-]"},
+		{"Cắt điện ngày 24/11 từ 7 giờ", "Cắt điện ngày 25/11 từ 7 giờ", "Cắt điện ngày [-24/11-] {+25/11+} từ 7 giờ"},
+		{"Cắt điện thôn 1", "Cắt điện thôn 1 và thôn 2", "Cắt điện thôn 1 {+và thôn 2+}"},
+		{"a b c d e", "b c x e f", "[-a-] b c [-d-] {+x+} e {+f+}"},
+		{"thôn Một", "thôn một", "thôn [-Một-] {+một+}"},
+		{"dòng một\ndòng hai", "dòng một dòng hai", "dòng một dòng hai"}, // nobody hears the end of a line
+	} {
+		var got []string
+		for _, p := range Compare(c.before, c.after) {
+			switch p.Kind {
+			case Added:
+				p.Text = "{+" + p.Text + "+}"
+			case Removed:
+				p.Text = "[-" + p.Text + "-]"
+			}
+			got = append(got, p.Text)
+		}
+		if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {
+			t.Error(diff)
+		}
+	}
+	// Two texts of the greatest length that share nothing end soon enough to draw a page.
+	long := Compare(strings.Repeat("một ", 2000), strings.Repeat("hai ", 2000))
+	if len(long) != 2 || len(Compare(strings.Repeat("một ", maxCompared+1), "hai")) != 2 {
+		t.Errorf("%d pieces", len(long))
+	}
+}
+
+// FuzzCompare: what stays and went is the old text, what stays and came the new.
+func FuzzCompare(f *testing.F) {
+	f.Add("Cắt điện ngày 24/11", "Cắt nước ngày 25/11")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		var was, is []string
+		for _, p := range Compare(before, after) {
+			if p.Kind != Added {
+				was = append(was, strings.Fields(p.Text)...)
+			}
+			if p.Kind != Removed {
+				is = append(is, strings.Fields(p.Text)...)
+			}
+		}
+		if !slices.Equal(was, strings.Fields(before)) || !slices.Equal(is, strings.Fields(after)) {
+			t.Errorf("%q to %q: %q, %q", before, after, was, is)
+		}
+	})
+}
+
+// TestRemindAt: an hour before, and never between nine and six.
+func TestRemindAt(t *testing.T) {
+	for _, c := range []struct {
+		start  string
+		before time.Duration
+		want   string
+	}{
+		{"2026-11-23 17:00", time.Hour, "2026-11-23 16:00"},
+		{"2026-11-23 17:00", 30 * time.Minute, "2026-11-23 16:30"},
+		{"2026-11-23 07:00", time.Hour, "2026-11-23 06:00"},
+		{"2026-11-23 05:30", time.Hour, "2026-11-22 20:00"},
+		{"2026-11-23 05:30", 30 * time.Minute, "2026-11-22 20:30"},
+		{"2026-11-23 06:15", 30 * time.Minute, "2026-11-22 20:30"},
+		{"2026-11-23 22:30", time.Hour, "2026-11-23 20:00"},
+		{"2026-12-01 05:00", time.Hour, "2026-11-30 20:00"},
+		{"2027-01-01 00:30", time.Hour, "2026-12-31 20:00"},
+	} {
+		start, err := time.ParseInLocation("2006-01-02 15:04", c.start, loa.Zone())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := time.UnixMilli(remindAt(start.UnixMilli(), c.before)).In(loa.Zone()).Format("2006-01-02 15:04"); got != c.want {
+			t.Errorf("%s before %s: %s, want %s", c.before, c.start, got, c.want)
+		}
+	}
+}
+
+// TestTurn: whose turn it is, and who is reminded when.
+func TestTurn(t *testing.T) {
+	const day = "2026-11-23 "
+	ms := func(clock string) int64 {
+		at, err := time.ParseInLocation("2006-01-02 15:04", clock, loa.Zone())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.UnixMilli()
+	}
+	b := Bulletin{Path: commune, Author: "author"}
+	chair, deputy := Approver{Person: "chair", Path: commune}, Approver{Person: "deputy", Path: commune, Lent: true}
+	away := Approver{Person: "away", Path: commune, Away: ms(day + "23:00")}
+	board := Approver{Person: "board", Path: "vn/98"}
+	author := Approver{Person: "author", Path: commune}
+	for _, c := range []struct {
+		name      string
+		known     []Approver
+		next, now string
+		own       int
+		escalated bool
+		levels    []int
+	}{
+		{"early", []Approver{chair, board}, day + "17:00", day + "15:59", 1, false, nil},
+		{"an hour before", []Approver{chair, board}, day + "17:00", day + "16:00", 1, false, []int{LevelOwn}},
+		{"half an hour before", []Approver{chair, board}, day + "17:00", day + "16:30", 1, true, []int{LevelOwn, LevelAbove}},
+		{"begun", []Approver{chair, board}, day + "17:00", day + "17:00", 1, true, nil},
+		{"the chair is away and lent the post", []Approver{away, deputy, board}, day + "17:00", day + "16:00", 1, false, []int{LevelOwn}},
+		{"everybody is away", []Approver{away, board}, day + "17:00", day + "16:00", 0, true, []int{LevelAbove}},
+		{"everybody is away, early", []Approver{away, board}, day + "17:00", day + "12:00", 0, true, nil},
+		{"only the author is there", []Approver{author, board}, day + "17:00", day + "16:00", 0, true, []int{LevelAbove}},
+		{"nobody stands in", []Approver{chair}, day + "17:00", day + "16:59", 1, false, []int{LevelOwn}},
+		{"nobody at all", nil, day + "17:00", day + "16:59", 0, false, nil},
+		{"the morning's, in the evening", []Approver{chair, board}, "2026-11-24 05:30", day + "20:10", 1, false, []int{LevelOwn}},
+		{"the morning's, at night", []Approver{chair, board}, "2026-11-24 05:30", day + "21:00", 1, true, nil},
+		{"the morning's, before dawn", []Approver{chair, board}, "2026-11-24 05:30", "2026-11-24 05:00", 1, true, nil},
+	} {
+		got := b.turn(c.known, 1, ms(c.next), ms(c.now))
+		if len(got.Own) != c.own || got.Escalated != c.escalated {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+		if diff := cmp.Diff(c.levels, got.levels(ms(c.now))); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+	}
+	if got := b.turn([]Approver{chair, board}, 1, 0, ms(day+"12:00")); got.Escalated || got.levels(ms(day+"12:00")) != nil {
+		t.Errorf("without a session: %+v", got)
+	}
+	if got := (Bulletin{Path: "vn/98"}).turn([]Approver{board}, 1, 0, 0); len(got.Own) != 1 || len(got.Above) != 0 {
+		t.Errorf("the province's own bulletin: %+v", got)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 // Sign has the signer seal exactly the approved bytes; the sealed warrant is
-// kept by its hash. If the signer does not believe the approval, the bulletin
+// kept by its hash. One that replaces another takes its slots in the same
+// transaction. If the signer does not believe the approval, the bulletin
 // goes back to waiting and the refusal stays with the evidence.
 func (f *Flow) Sign(ctx context.Context, id string) (Bulletin, error) {
 	var b Bulletin
@@ -45,7 +46,8 @@ func (f *Flow) Sign(ctx context.Context, id string) (Bulletin, error) {
 	if err != nil {
 		return Bulletin{}, fmt.Errorf("sign bulletin: %w", err) // the signer is away: a job tries again
 	}
-	return f.step(ctx, loa.System(), id, sealWarrant, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
+	var s succession
+	b, err = f.step(ctx, loa.System(), id, sealWarrant, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
 		o, err := seal.Open(sealed, seal.MaxDocument)
 		if err != nil {
 			return journal.Entry{}, err
@@ -56,8 +58,19 @@ func (f *Flow) Sign(ctx context.Context, id string) (Bulletin, error) {
 		if b.Warrant, err = speaker.Keep(tx, wire.WarrantType, b.Path, sealed); err != nil {
 			return journal.Entry{}, err
 		}
-		return journal.Entry{Data: map[string]string{"warrant": b.Warrant}}, b.offer(tx)
+		if s, err = f.succeed(tx, loa.System(), b); err != nil {
+			return journal.Entry{}, err
+		}
+		data := map[string]any{"warrant": b.Warrant}
+		if s.row != "" {
+			data["replaces"], data["taken"], data["left"] = s.entry.Subject, s.taken, s.left
+		}
+		return journal.Entry{Data: data, Emits: s.emits}, b.offer(tx)
 	})
+	if err == nil && s.row != "" {
+		f.Said(s.row, s.entry)
+	}
+	return b, err
 }
 
 // disbelieve records that the signer refused and hands the bulletin back; the

@@ -131,7 +131,7 @@ func build(t *testing.T, url string) *station {
 	w.flow = &bulletin.Flow{
 		Lexicon: lexicon.Readings,
 		DB:      w.db, Speech: voice.Espeak{}, Encoder: remembered{sound.Encoder{Dir: t.TempDir(), Self: Binary(t)}},
-		Blobs: &db.Blobs{Dir: t.TempDir()}, Signer: w.signer, Keys: keys, Lead: 60_000, Said: w.hear,
+		Blobs: &db.Blobs{Dir: t.TempDir()}, Signer: w.signer, Grants: w.signer, Keys: keys, Lead: 60_000, Said: w.hear,
 	}
 	return w
 }

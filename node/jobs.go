@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"loa"
+	"loa/bulletin"
 	"loa/speaker"
 )
 
@@ -22,10 +23,24 @@ func (n *Node) jobs() []job {
 		{"beacons", speaker.BeaconEvery, true, n.beacons},
 		{"finish what a crash left", 5 * time.Second, true, n.finish},
 		{"expire", time.Minute, true, func(ctx context.Context) error { _, err := n.Bulletins.Expire(ctx); return err }},
+		{"remind approvers", 30 * time.Second, true, func(ctx context.Context) error { _, err := n.Bulletins.Remind(ctx); return err }},
 		{"roll plans", 10 * time.Minute, true, n.Bulletins.Roll},
 		{"forget old sign-ins", time.Hour, true, n.People.Sweep},
 		{"learn boxes", 10 * time.Second, false, n.learn},
 	}
+}
+
+// approvers lists who may approve for a place today, as the outward line asks.
+func (n *Node) approvers(ctx context.Context, place loa.Path) ([]bulletin.Approver, error) {
+	known, err := n.People.Approvers(ctx, place)
+	all := make([]bulletin.Approver, len(known))
+	for i, a := range known {
+		all[i] = bulletin.Approver{Person: a.Person, Name: a.Name, Post: a.Post, Path: a.Path, Lent: a.Lent}
+		if !a.Away.IsZero() {
+			all[i].Away = a.Away.UnixMilli()
+		}
+	}
+	return all, err
 }
 
 // finish takes up bulletins that stand between two stages because the signer

@@ -125,7 +125,8 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	}
 	n.calls = calls
 	n.Bulletins = &bulletin.Flow{
-		DB: n.DB, Blobs: n.Blobs, Signer: n.Signer, Keys: keys, Lead: c.Lead.Milliseconds(), Said: n.said, Lexicon: lexicon.Readings,
+		DB: n.DB, Blobs: n.Blobs, Signer: n.Signer, Grants: n.Signer, Approvers: n.approvers, Keys: keys,
+		Lead: c.Lead.Milliseconds(), Said: n.said, Lexicon: lexicon.Readings,
 		Speech:  speech,
 		Encoder: sound.Encoder{FFmpeg: "ffmpeg", Self: o.Self},
 	}

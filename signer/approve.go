@@ -53,10 +53,11 @@ func signed(payloadType string, payload []byte, a wire.Approval) ([]byte, error)
 	if payloadType != wire.WarrantType {
 		return nil, loa.Errorf(loa.Forbidden, "approval.batch_not_here")
 	}
-	if err := wire.CheckBatch(a.Batch, payloadType); err != nil {
+	hashes, err := wire.ReadBatch(a.Batch, payloadType)
+	if err != nil {
 		return nil, err
 	}
-	if !wire.BatchHolds(a.Batch, loa.Hash(payload)) {
+	if !slices.Contains(hashes, loa.Hash(payload)) {
 		return nil, loa.Errorf(loa.Forbidden, "approval.not_in_batch")
 	}
 	return a.Batch, nil

@@ -29,45 +29,41 @@ func Batch(payloadType string, hashes []string) ([]byte, error) {
 	for _, h := range sorted {
 		b = fmt.Appendf(b, "%s\n", h)
 	}
-	if err := CheckBatch(b, payloadType); err != nil {
+	_, err := ReadBatch(b, payloadType)
+	if err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// CheckBatch says whether b is a batch of documents of that type: between 1 and
-// MaxBatch hashes, sorted, none twice, and not a byte besides.
-func CheckBatch(b []byte, payloadType string) error {
+// ReadBatch gives the hashes in a batch of documents of that type: between 1 and
+// MaxBatch, sorted, none twice, and not a byte besides.
+func ReadBatch(b []byte, payloadType string) (hashes []string, err error) {
 	rest, ours := bytes.CutPrefix(b, []byte(batchHead))
 	if !ours {
-		return malformed("batch", "head")
+		return nil, malformed("batch", "head")
 	}
 	rest, ours = bytes.CutPrefix(rest, []byte(payloadType+"\n"))
 	if !ours {
-		return malformed("batch", "type")
+		return nil, malformed("batch", "type")
 	}
 	const line = 64 + 1
 	if len(rest) == 0 || len(rest)%line != 0 {
-		return malformed("batch", "lines")
+		return nil, malformed("batch", "lines")
 	}
 	if len(rest)/line > MaxBatch {
-		return loa.Errorf(loa.Invalid, "batch.too_many", len(rest)/line, MaxBatch)
+		return nil, loa.Errorf(loa.Invalid, "batch.too_many", len(rest)/line, MaxBatch)
 	}
 	last := ""
 	for l := range bytes.Lines(rest) {
 		hash, ended := strings.CutSuffix(string(l), "\n")
 		if !ended || !loa.IsHash(hash) {
-			return malformed("batch", "hash")
+			return nil, malformed("batch", "hash")
 		}
 		if hash <= last {
-			return malformed("batch", "order")
+			return nil, malformed("batch", "order")
 		}
-		last = hash
+		hashes, last = append(hashes, hash), hash
 	}
-	return nil
-}
-
-// BatchHolds reports whether a batch that CheckBatch let pass names the hash.
-func BatchHolds(b []byte, hash string) bool {
-	return loa.IsHash(hash) && bytes.Contains(b, []byte("\n"+hash+"\n"))
+	return hashes, nil
 }

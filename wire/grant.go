@@ -169,6 +169,18 @@ func (g Grant) Allows(w Warrant, person string, now int64) error {
 	return nil
 }
 
+// About writes what Category reads; "" is nothing.
+func About(category string) json.RawMessage {
+	if category == "" {
+		return nil
+	}
+	b, err := json.Marshal(map[string]string{"category": category})
+	if err != nil {
+		return nil // a text is always written
+	}
+	return b
+}
+
 // Category is what kind of notice a warrant says it is ("nuoc", "rac"), "" when
 // it does not say. It stands under "ignorable": no speaker decides by it.
 func (w Warrant) Category() string {
