@@ -461,7 +461,7 @@ func TestReplace(t *testing.T) {
 		w.ok(err)
 		again, err := w.flow.Correct(ctx, writer(), old.ID)
 		w.ok(err)
-		if again.ID != b.ID || b.State != bulletin.Draft || b.Text != old.Text || b.Warrant != "" {
+		if again.ID != b.ID || b.State != bulletin.Draft || b.Main().Text != old.Main().Text || b.Warrant != "" {
 			t.Fatalf("the draft: %+v", b)
 		}
 		n := notice()
