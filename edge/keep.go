@@ -67,10 +67,8 @@ type beacons struct {
 }
 
 type count struct {
-	Day   string `json:"day"` // local date
-	Today int    `json:"today"`
-	All   int    `json:"all"`
-	Until int64  `json:"until"`
+	wire.Plays
+	Until int64 `json:"until"`
 }
 
 type halt struct {

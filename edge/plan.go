@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	ahead = 1500 // ms before its start a slot is prepared: seals, hash, state on disk
-	late  = 2000 // ms after its start a slot is missed and no longer played
+	ahead = 1500      // ms before its start a slot is prepared: seals, hash, state on disk
+	late  = wire.Late // ms after its start a slot is missed and no longer played
 )
 
 // plan gives slots to the player, one after the other, until ctx ends.
@@ -124,17 +124,10 @@ func (a *agent) prepare(s wire.Slot, h holdings) (j *job, mine bool, err error) 
 	if !ok {
 		return no(allowed.Why)
 	}
-	day := time.UnixMilli(s.Start).In(loa.Zone()).Format(time.DateOnly)
 	plays := st.Counts[s.Warrant]
-	if plays.Day != day {
-		plays.Day, plays.Today = day, 0
-	}
-	plays.Today, plays.All = plays.Today+1+s.Repeat, plays.All+1+s.Repeat
-	if plays.Today > w.PlaysDay {
-		return no("warrant.plays_day")
-	}
-	if plays.All > w.Plays {
-		return no("warrant.plays")
+	var why string
+	if plays.Plays, why = plays.Add(s, w); why != "" {
+		return no(why)
 	}
 	j = &job{
 		slot: s, warrant: w, hash: s.Warrant, at: s.Start * 1000,

@@ -253,9 +253,15 @@ func (p *player) choose(from, until int64) {
 		switch {
 		case from > j.at+late*1000:
 			p.scheduled = slices.Delete(p.scheduled, i, i+1)
-			p.end(j, wire.Missed, "slot.busy")
+			p.end(j, wire.Missed, wire.WhyBusy)
 		case p.current == nil && j.at < until:
 			p.scheduled = slices.Delete(p.scheduled, i, i+1)
+			if j.at < from { // what its own minute allowed, the present one may not
+				if why := j.mayGoOn(from / 1000); why != "" {
+					p.end(j, wire.Refused, why)
+					continue
+				}
+			}
 			p.current = j
 		default:
 			i++
