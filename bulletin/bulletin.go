@@ -35,6 +35,7 @@ type move string
 
 const (
 	edit        move = "edited"
+	waive       move = "waived"
 	submit      move = "submitted"
 	giveBack    move = "returned"
 	approve     move = "approved"
@@ -50,7 +51,7 @@ const (
 // moves is the one table of what may follow what.
 func (m move) from() []State {
 	switch m {
-	case edit, submit:
+	case edit, waive, submit:
 		return []State{Draft}
 	case giveBack, approve:
 		return []State{Submitted}
@@ -72,7 +73,7 @@ func (m move) from() []State {
 
 func (m move) to() State {
 	switch m {
-	case edit, giveBack:
+	case edit, waive, giveBack:
 		return Draft
 	case submit, disbelieve:
 		return Submitted

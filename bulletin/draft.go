@@ -189,6 +189,9 @@ func (f *Flow) Edit(ctx context.Context, who loa.Actor, id string, n Notice) (Bu
 		if err := b.take(tx, f, clean, languages); err != nil {
 			return journal.Entry{}, err
 		}
+		if _, err := tx.Exec(`DELETE FROM language_waiver WHERE bulletin_id = ?`, b.ID); err != nil {
+			return journal.Entry{}, err
+		}
 		return journal.Entry{Data: map[string]string{"title": b.Title}}, keepRenditions(tx, *b)
 	})
 }
@@ -305,7 +308,12 @@ func (f *Flow) Submit(ctx context.Context, who loa.Actor, id string) (Bulletin, 
 	if err := b.may(submit); err != nil {
 		return Bulletin{}, err
 	}
-	err = f.DB.Read(ctx, func(tx *db.Tx) error { return f.word(tx, &b) }) // words may have been corrected since it was kept
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		if err := b.planned(tx); err != nil { // said before anything is spoken
+			return err
+		}
+		return f.word(tx, &b) // words may have been corrected since it was kept
+	})
 	if err != nil {
 		return Bulletin{}, err
 	}
@@ -327,6 +335,9 @@ func (f *Flow) Submit(ctx context.Context, who loa.Actor, id string) (Bulletin, 
 		}
 		if b.Until <= tx.NowMS() {
 			return journal.Entry{}, loa.Errorf(loa.Invalid, "bulletin.dates")
+		}
+		if err := b.planned(tx); err != nil {
+			return journal.Entry{}, err
 		}
 		b.Renditions = made
 		if b.Payload, err = b.warrant(loa.NewID(tx.Now())); err != nil {

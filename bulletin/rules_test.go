@@ -32,6 +32,7 @@ func TestMoves(t *testing.T) {
 	const table = `
                   draft submitted approved sealed scheduled dispatched cancelled stopped expired
 edited            draft .         .        .      .         .          .         .       .
+waived            draft .         .        .      .         .          .         .       .
 submitted         submitted .     .        .      .         .          .         .       .
 returned          .     draft     .        .      .         .          .         .       .
 approved          .     approved  .        .      .         .          .         .       .

@@ -44,6 +44,7 @@ func TestCompose(t *testing.T) {
 		t.Error("wanted sessions:", cmp.Diff(want, b.Wanted))
 	}
 
+	desk.tick()
 	// Everything there is, and remembered next time.
 	more := composed("do", "save", "scope", string(thon1), "speed", "119", "chime", "1", "category", "services", "origin", "Điện lực khu vực",
 		"lang", "hmn", "lang_text", "Kev txiav hluav taws xob", "session", "2026-11-24 morning")
@@ -160,4 +161,105 @@ func (w *station) records(t *testing.T, id string) {
 		}
 		return res, loa.Hash([]byte(id)), nil
 	}
+}
+
+// TestLanguagePlan is TB-14: a bulletin without its Mông rendition does not leave
+// for the hamlet that needs it, and each of the three ways out opens the door.
+func TestLanguagePlan(t *testing.T) {
+	each(t, func(t *testing.T, w *station) {
+		ctx := t.Context()
+		w.records(t, "mong-1")
+		plan := bulletin.LanguagePlan{Path: thon1, Languages: []string{"hmn", "vi", "hmn"}}
+		w.wants(w.flow.SetLanguagePlan(ctx, editorOf(benMai), plan), loa.Forbidden, "right.missing")
+		w.wants(w.flow.SetLanguagePlan(ctx, writer(), bulletin.LanguagePlan{Path: thon1, Languages: []string{"en"}}), loa.Invalid, "rendition.language")
+		w.wants(w.flow.SetLanguagePlan(ctx, writer(), bulletin.LanguagePlan{Path: dongSay + "/h/khong", Languages: []string{"hmn"}}), loa.NotFound, "unit.unknown")
+		w.ok(w.flow.SetLanguagePlan(ctx, writer(), plan))
+		plans, err := w.flow.LanguagePlans(ctx, province)
+		w.ok(err)
+		if diff := cmp.Diff([]bulletin.LanguagePlan{{Path: thon1, Languages: []string{"hmn"}}}, plans); diff != "" {
+			t.Error(diff)
+		}
+
+		// Blocked, by name.
+		b := w.draft(notice())
+		_, err = w.flow.Submit(ctx, writer(), b.ID)
+		w.wants(err, loa.Invalid, "plan.missing")
+		gaps, err := w.flow.Gaps(ctx, b)
+		w.ok(err)
+		if len(gaps) != 1 || gaps[0].Path != thon1 || gaps[0].Lang != "hmn" || !strings.Contains(gaps[0].Name, "thôn 1") {
+			t.Errorf("gaps: %+v", gaps)
+		}
+
+		// The hamlet left out.
+		w.tick()
+		b, err = w.flow.LeaveOut(ctx, writer(), b.ID, thon1)
+		w.ok(err)
+		if len(b.Scope) == 0 || len(b.Scope) == 1 && b.Scope[0] == dongSay {
+			t.Errorf("scope without the hamlet: %v", b.Scope)
+		}
+		w.tick()
+		_, err = w.flow.Submit(ctx, writer(), b.ID)
+		w.ok(err)
+		n := notice()
+		n.Scope = []loa.Path{thon1}
+		alone := w.draft(n)
+		_, err = w.flow.LeaveOut(ctx, writer(), alone.ID, thon1)
+		w.wants(err, loa.Invalid, "scope.empty")
+
+		// Without, with a reason, by somebody who may dispatch; an edit takes it back.
+		_, err = w.flow.WaiveLanguages(ctx, person("x", "X", dongSay, loa.RightWrite, loa.RightRead), alone.ID, "gấp")
+		w.wants(err, loa.Forbidden, "right.missing")
+		_, err = w.flow.WaiveLanguages(ctx, chair(), alone.ID, " ")
+		w.wants(err, loa.Invalid, "recall.reason")
+		w.tick()
+		_, err = w.flow.WaiveLanguages(ctx, chair(), alone.ID, "Người ghi âm đi vắng, tin gấp")
+		w.ok(err)
+		_, err = w.flow.WaiveLanguages(ctx, chair(), alone.ID, "lần nữa")
+		w.wants(err, loa.Conflict, "plan.nothing_missing")
+		gaps, err = w.flow.Gaps(ctx, alone)
+		w.ok(err)
+		if len(gaps) != 1 || gaps[0].Who != chair().Name || gaps[0].Why == "" {
+			t.Errorf("waived: %+v", gaps)
+		}
+		w.tick()
+		_, err = w.flow.Edit(ctx, writer(), alone.ID, n)
+		w.ok(err)
+		_, err = w.flow.Submit(ctx, writer(), alone.ID)
+		w.wants(err, loa.Invalid, "plan.missing")
+		w.tick()
+		_, err = w.flow.WaiveLanguages(ctx, chair(), alone.ID, "Đã hỏi lại")
+		w.ok(err)
+		w.tick()
+		_, err = w.flow.Submit(ctx, writer(), alone.ID)
+		w.ok(err)
+		if diff := cmp.Diff([]string{"bulletin.drafted", "bulletin.waived", "bulletin.edited", "bulletin.waived", "bulletin.submitted"}, w.verbs(alone.ID)); diff != "" {
+			t.Error("journal:", diff)
+		}
+
+		// The recording.
+		n.Others = []bulletin.Other{{Lang: "hmn", Upload: "mong-1"}}
+		w.submitted(n)
+	})
+}
+
+func editorOf(at loa.Path) loa.Actor { return person("e", "E", at, loa.RightDispatch, loa.RightWrite) }
+
+// TestLanguagePlanPages says the same on the pages.
+func TestLanguagePlanPages(t *testing.T) {
+	desk := openDesk(t, true)
+	man := desk.browser(writer())
+	man.page("/languages", "Thứ tiếng của địa bàn", "Chỉ cần tiếng Việt", `name="at" value="`+string(thon1)+`"`)
+	desk.wrote("a plan", func() {
+		man.led("/languages", url.Values{"at": {string(thon1)}, "lang": {"hmn"}}, "/languages?path=")
+	}, "language_plan.set")
+	a := man.post("/bulletins", composed("do", "submit"))
+	if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "cần có tiếng Mông mà bản tin chưa có") || !strings.Contains(a.body, "/leave-out") {
+		t.Fatalf("sent without Mông: %d %s", a.status, sentence(a.body))
+	}
+	at := "/bulletins/" + between(a.body, `action="/bulletins/`, "/leave-out")
+	desk.wrote("waiving", func() { man.led(at+"/waive", url.Values{"why": {"Tin gấp"}}, at) }, "bulletin.waived")
+	man.page(at, "cho phát thiếu", "Tin gấp")
+	desk.wrote("asking", func() { man.led(at+"/submit", nil, at) }, "bulletin.submitted")
+	man.locale = "en"
+	man.page("/languages", "Languages of the place", "Vietnamese and")
 }

@@ -57,3 +57,23 @@ CREATE TABLE hearing_each (
 INSERT INTO hearing_each SELECT bulletin_id, person, payload_hash, 0, how, at FROM hearing;
 DROP TABLE hearing;
 ALTER TABLE hearing_each RENAME TO hearing;
+
+-- What must be spoken in a place and everywhere below it, beside Vietnamese.
+CREATE TABLE language_plan (
+	path      TEXT   NOT NULL PRIMARY KEY REFERENCES unit (path),
+	languages TEXT   NOT NULL,                -- BCP 47, one a line
+	who       TEXT   NOT NULL,                -- person id
+	at        BIGINT NOT NULL
+);
+
+-- A bulletin that leaves without a language of the plan: who answers for it, and why.
+CREATE TABLE language_waiver (
+	bulletin_id TEXT   NOT NULL REFERENCES bulletin (id),
+	path        TEXT   NOT NULL,
+	lang        TEXT   NOT NULL,
+	why         TEXT   NOT NULL,
+	who         TEXT   NOT NULL,
+	who_name    TEXT   NOT NULL,
+	at          BIGINT NOT NULL,
+	PRIMARY KEY (bulletin_id, path, lang)
+);

@@ -73,8 +73,9 @@ type bulletinPage struct {
 	bulletin.Bulletin
 	Scope     []named
 	Sounds    []rendition
-	Payload   string // hash of the bytes
-	How       string // how the reader came to know them: "", heard, read
+	Gaps      []bulletin.Gap // languages it lacks where it is meant to sound
+	Payload   string         // hash of the bytes
+	How       string         // how the reader came to know them: "", heard, read
 	Own       bool
 	Ask       *asking // for approval
 	Approvals []bulletin.Approval
@@ -85,6 +86,11 @@ type bulletinPage struct {
 	Choices   []choice
 	Playing   bool
 	Answers   []answered
+}
+
+// Open says that a language is missing for which nobody answers.
+func (p bulletinPage) Open() bool {
+	return slices.ContainsFunc(p.Gaps, func(g bulletin.Gap) bool { return g.Why == "" })
 }
 
 // Fix says that the reader may set words right where they are read.
@@ -197,6 +203,9 @@ func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
 			return page, err
 		}
 		page.Ask = &ask
+	}
+	if page.Gaps, err = d.Bulletins.Gaps(ctx, b); err != nil {
+		return page, err
 	}
 	if page.Sounds, err = d.renditions(r, b, each, page.Payload, page.Ask != nil); err != nil {
 		return page, err

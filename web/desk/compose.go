@@ -237,9 +237,7 @@ func (d *desk) compose(w http.ResponseWriter, r *http.Request) error {
 		return d.Site.Refuse(w, r, d.pages, "compose", "compose.title", page, err)
 	}
 	if r.PostFormValue("do") == "submit" {
-		if b, err = d.Bulletins.Submit(ctx, who, b.ID); err != nil {
-			return err
-		}
+		return d.sendForApproval(w, r, b.ID)
 	}
 	return d.done(w, r, "/bulletins/"+b.ID)
 }
@@ -264,11 +262,25 @@ func (d *desk) speak(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *desk) submit(w http.ResponseWriter, r *http.Request) error {
-	b, err := d.Bulletins.Submit(r.Context(), web.Actor(r), r.PathValue("id"))
-	if err != nil {
+	return d.sendForApproval(w, r, r.PathValue("id"))
+}
+
+// sendForApproval is trình duyệt. What stands in the way is said on the draft's
+// own page, which offers the ways out: the draft is kept.
+func (d *desk) sendForApproval(w http.ResponseWriter, r *http.Request, id string) error {
+	_, err := d.Bulletins.Submit(r.Context(), web.Actor(r), id)
+	switch {
+	case err == nil:
+		return d.done(w, r, "/bulletins/"+id)
+	case loa.CodeOf(err) != loa.Invalid:
 		return err
 	}
-	return d.done(w, r, "/bulletins/"+b.ID)
+	r.SetPathValue("id", id)
+	page, again := d.bulletinData(r)
+	if again != nil {
+		return err
+	}
+	return d.Site.Refuse(w, r, d.pages, "bulletin", "bulletin.one", page, err)
 }
 
 // firstLine is a title for a text without one: its first sentence or line, as
