@@ -74,11 +74,11 @@ var law = house{
 		// faces
 		"paper":    ". lang",
 		"web":      ". lang people",
-		"web/desk": ". bulletin journal lang lexicon office people sheet sound speaker unit voice web wire",
+		"web/desk": ". bulletin journal lang lexicon office people sheet sound speaker unit upload voice web wire",
 		"web/api":  ". bulletin seal speaker web wire",
 		// put together
 		"node": ". bulletin bus bus/natsd db door journal lang office people seal sheet signer sound speaker unit" +
-			" lexicon voice web web/api web/desk wire",
+			" lexicon upload voice web web/api web/desk wire",
 		"cmd/loa":         ". bulletin db edge lang lexicon node office people sandbox signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
 		"e2e":             "*",

@@ -25,6 +25,7 @@ func (n *Node) jobs() []job {
 		{"expire", time.Minute, true, func(ctx context.Context) error { _, err := n.Bulletins.Expire(ctx); return err }},
 		{"remind approvers", 30 * time.Second, true, func(ctx context.Context) error { _, err := n.Bulletins.Remind(ctx); return err }},
 		{"roll plans", 10 * time.Minute, true, n.Bulletins.Roll},
+		{"forget old uploads", time.Hour, true, func(ctx context.Context) error { _, err := n.Uploads.Sweep(ctx); return err }},
 		{"forget old sign-ins", time.Hour, true, n.People.Sweep},
 		{"learn boxes", 10 * time.Second, false, n.learn},
 	}

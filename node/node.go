@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ import (
 	"loa/sound"
 	"loa/speaker"
 	"loa/unit"
+	"loa/upload"
 	"loa/voice"
 	"loa/web"
 	"loa/web/api"
@@ -61,6 +63,7 @@ type Node struct {
 	People    *people.Register
 	Speakers  *speaker.Register
 	Bulletins *bulletin.Flow
+	Uploads   *upload.Room
 	Hub       *web.Hub
 	Signer    signer.Client
 	Root      seal.Root
@@ -130,6 +133,9 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 		Speech:  speech,
 		Encoder: sound.Encoder{FFmpeg: "ffmpeg", Self: o.Self},
 	}
+	n.Uploads = &upload.Room{DB: n.DB, Blobs: n.Blobs, Dir: filepath.Join(c.Blobs, "upload"), Said: n.said,
+		Sounds: sound.Encoder{FFmpeg: "ffmpeg", Self: o.Self}}
+	n.Bulletins.Recordings = n.Uploads.Recording
 	if err := n.believe(ctx); err != nil {
 		return n, err
 	}
@@ -171,7 +177,7 @@ func (n *Node) openPages() error {
 		"poles": speaker.Poles{Label: func(key string) string { return catalog.T("vi", key) }},
 	}}
 	routes, err := desk.New(desk.Config{Site: site, Sheets: sheets, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
-		People: n.People, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, SoftApprove: n.opts.SoftApprove})
+		People: n.People, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})
 	if err != nil {
 		return err
 	}

@@ -130,7 +130,7 @@ func (s *Site) watch(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(self), microphone=()")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(self), microphone=(self)")
 		if s.TLS {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}

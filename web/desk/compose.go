@@ -31,6 +31,7 @@ type composePage struct {
 	Sessions []choice
 	Later    bool // one is chosen that is not among the first four
 	Others   []bulletin.Other
+	Record   recorder
 }
 
 // preview is what the page says of a text while it is typed.
@@ -108,7 +109,7 @@ func writesFor(r *http.Request, asked loa.Path) loa.Path {
 // form fills the page's choices around a notice.
 func (d *desk) form(r *http.Request, id string, n bulletin.Notice) (page composePage, err error) {
 	ctx, who := r.Context(), web.Actor(r)
-	page = composePage{ID: id, Notice: n, Today: day(d.Site.Clock.Now())}
+	page = composePage{ID: id, Notice: n, Today: day(d.Site.Clock.Now()), Record: recorder{n.Path, n.Upload}}
 	if !n.Until.IsZero() {
 		page.Until = day(n.Until.Add(-time.Second))
 	}
@@ -168,6 +169,9 @@ func (d *desk) notice(r *http.Request) (n bulletin.Notice, err error) {
 	if strings.TrimSpace(n.Title) == "" {
 		n.Title = firstLine(n.Text)
 	}
+	if n.Title == "" && n.Upload != "" {
+		n.Title = d.Site.Catalog.T(d.Site.Locale(r), "record.untitled", d.Site.Clock.Now().In(loa.Zone()).Format("15:04 02/01/2006"))
+	}
 	if n.Class == "" {
 		n.Class = wire.Normal
 	}
@@ -219,6 +223,9 @@ func (d *desk) compose(w http.ResponseWriter, r *http.Request) error {
 		return err // nothing of it was read
 	}
 	var b bulletin.Bulletin
+	if err == nil {
+		err = d.keepUploads(r, id, n)
+	}
 	if err == nil {
 		if id == "" {
 			b, err = d.Bulletins.Draft(ctx, who, n)

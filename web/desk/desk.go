@@ -18,6 +18,7 @@ import (
 	"loa/sheet"
 	"loa/speaker"
 	"loa/unit"
+	"loa/upload"
 	"loa/web"
 	"loa/wire"
 )
@@ -35,6 +36,7 @@ type Config struct {
 	People    *people.Register
 	Roster    Roster
 	Sheets    *sheet.Book
+	Uploads   *upload.Room
 	// Journal reads the book for a place the reader may see.
 	Journal func(ctx context.Context, f journal.Filter) ([]journal.Row, error)
 	// Sound reads a sound by its hash, proved.

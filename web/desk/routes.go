@@ -3,6 +3,7 @@ package desk
 import (
 	"loa"
 	"loa/sheet"
+	"loa/upload"
 	"loa/web"
 )
 
@@ -33,6 +34,15 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /bulletins", Right: loa.RightWrite, Handle: d.compose, Body: web.BodyText},
 		{Pattern: "POST /speak", Right: loa.RightWrite, Handle: d.speak, Body: web.BodyText},
 		{Pattern: "POST /speak/sound", Right: loa.RightWrite, Handle: d.speakSound, Body: web.BodyText},
+		{Pattern: "GET /record", Right: loa.RightWrite, Handle: d.recordPage},
+		{Pattern: "POST /record", Right: loa.RightWrite, Handle: d.record, Body: multipartBody},
+		{Pattern: "POST /uploads", Right: loa.RightWrite, Handle: d.beginUpload},
+		{Pattern: "GET /uploads/{id}", Right: loa.RightWrite, Handle: d.uploadState}, // and HEAD
+		{Pattern: "PATCH /uploads/{id}", Right: loa.RightWrite, Handle: d.uploadPiece, Body: upload.MaxPiece},
+		{Pattern: "DELETE /uploads/{id}", Right: loa.RightWrite, Handle: d.dropUpload},
+		{Pattern: "POST /uploads/{id}/finish", Right: loa.RightWrite, Handle: d.finishUpload},
+		{Pattern: "GET /uploads/{id}/sound", Right: loa.RightWrite, Handle: d.uploadSound},
+
 		{Pattern: "GET /bulletins/{id}", Right: loa.RightRead, Handle: d.bulletin},
 		{Pattern: "GET /bulletins/{id}/state", Right: loa.RightRead, Handle: d.bulletinPart("stands")},
 		{Pattern: "GET /bulletins/{id}/live", Right: loa.RightRead, Handle: d.bulletinPart("live")},
