@@ -26,12 +26,26 @@ var abbreviations = map[string]string{
 	"PBGDPL": "phổ biến, giáo dục pháp luật", "CNXH": "chủ nghĩa xã hội", "CHXHCN": "Cộng hòa xã hội chủ nghĩa",
 	"ĐBQH": "đại biểu Quốc hội", "PTDS": "phòng thủ dân sự", "PCTT": "phòng, chống thiên tai", "TKCN": "tìm kiếm cứu nạn",
 	"PCCC": "phòng cháy, chữa cháy", "CNCH": "cứu nạn, cứu hộ", "PCCCR": "phòng cháy, chữa cháy rừng", "BVR": "bảo vệ rừng",
+	"GPMB": "giải phóng mặt bằng", "TĐC": "tái định cư", "BQL": "Ban quản lý", "QLDA": "quản lý dự án", "BQLDA": "Ban quản lý dự án",
+	"QLNN": "quản lý nhà nước", "ĐTXD": "đầu tư xây dựng", "XDCB": "xây dựng cơ bản", "KHĐT": "Kế hoạch và Đầu tư", "TNMT": "Tài nguyên và Môi trường",
+	"NNPTNT": "Nông nghiệp và Phát triển nông thôn", "PTNT": "phát triển nông thôn", "GTVT": "giao thông vận tải", "VHXH": "văn hóa, xã hội",
+	"KTXH": "kinh tế, xã hội", "QPAN": "quốc phòng, an ninh", "CNTT": "công nghệ thông tin", "CĐS": "chuyển đổi số", "MTQG": "mục tiêu quốc gia",
+	"CTMTQG": "chương trình mục tiêu quốc gia", "TBT": "Tổng Bí thư", "PBT": "Phó Bí thư", "TTHCC": "trung tâm hành chính công", "TW": "Trung ương",
+	"TƯ": "Trung ương", "UBKT": "Ủy ban Kiểm tra", "ĐUV": "đảng ủy viên", "CAX": "Công an xã", "CAT": "Công an tỉnh", "CSĐT": "cảnh sát điều tra",
+	"TTKN": "tiếp tế khẩn nguy", "VBQPPL": "văn bản quy phạm pháp luật", "HĐBC": "Hội đồng bầu cử", "UBBC": "Ủy ban bầu cử", "CLB": "câu lạc bộ",
+	"BTC": "Ban tổ chức", "BGK": "Ban giám khảo", "BGH": "Ban giám hiệu", "TDĐKXDĐSVH": "toàn dân đoàn kết xây dựng đời sống văn hóa",
+	"BĐ": "báo động", "ATNĐ": "áp thấp nhiệt đới", "KTTV": "khí tượng thủy văn", "HCN": "hộ cận nghèo", "XHH": "xã hội hóa", "XHCN": "xã hội chủ nghĩa",
+	"ÂL": "âm lịch", "SĐT": "số điện thoại", "sđt": "số điện thoại", "STT": "số thứ tự", "MST": "mã số thuế", "STK": "số tài khoản", "ko": "không",
+	"Cty": "Công ty", "CTy": "Công ty", "Tp": "thành phố", "ThS": "thạc sĩ", "Ths": "thạc sĩ", "PGS": "phó giáo sư", "GS": "giáo sư", "BS": "bác sĩ",
+	"CKI": "chuyên khoa một", "CKII": "chuyên khoa hai", "NSƯT": "nghệ sĩ ưu tú", "NSND": "nghệ sĩ nhân dân", "NGƯT": "nhà giáo ưu tú",
 	// unions
 	"LHPN": "Liên hiệp Phụ nữ", "HPN": "Hội Phụ nữ", "ND": "nông dân", "CCB": "cựu chiến binh", "ĐVTN": "đoàn viên thanh niên",
 	"TNCS": "Thanh niên Cộng sản", "LĐLĐ": "Liên đoàn Lao động", "HCTĐ": "Hội Chữ thập đỏ", "NCT": "người cao tuổi",
+	"HLHPN": "Hội Liên hiệp Phụ nữ", "HND": "Hội Nông dân", "HCCB": "Hội Cựu chiến binh", "ĐTN": "Đoàn Thanh niên", "TNTP": "Thiếu niên Tiền phong",
+	"TNXP": "thanh niên xung phong", "NKT": "người khuyết tật", "CĐCS": "công đoàn cơ sở", "MTTQVN": "Mặt trận Tổ quốc Việt Nam",
 	// places
 	"TP": "thành phố", "HCM": "Hồ Chí Minh", "TPHCM": "Thành phố Hồ Chí Minh", "TDP": "tổ dân phố", "KDC": "khu dân cư", "KP": "khu phố",
-	"KCN": "khu công nghiệp", "KKT": "khu kinh tế", "CCN": "cụm công nghiệp", "KTX": "ký túc xá", "NVH": "nhà văn hóa",
+	"KCN": "khu công nghiệp", "KCX": "khu chế xuất", "Km": "ki-lô-mét", "KKT": "khu kinh tế", "CCN": "cụm công nghiệp", "KTX": "ký túc xá", "NVH": "nhà văn hóa",
 	"TTVH": "trung tâm văn hóa", "TYT": "trạm y tế", "TTYT": "trung tâm y tế", "BVĐK": "bệnh viện đa khoa", "BV": "bệnh viện",
 	"QL": "quốc lộ", "TL": "tỉnh lộ", "HL": "hương lộ", "GTNT": "giao thông nông thôn", "NTM": "nông thôn mới",
 	"ĐBSCL": "đồng bằng sông Cửu Long",
@@ -46,6 +60,9 @@ var abbreviations = map[string]string{
 	"THCS": "trung học cơ sở", "THPT": "trung học phổ thông", "TH": "tiểu học", "ĐH": "đại học", "GDTX": "giáo dục thường xuyên",
 	"TTGDTX": "trung tâm giáo dục thường xuyên", "HS": "học sinh", "SV": "sinh viên", "HSSV": "học sinh, sinh viên", "GV": "giáo viên",
 	"PHHS": "phụ huynh học sinh", "HSG": "học sinh giỏi", "SGK": "sách giáo khoa", "GVCN": "giáo viên chủ nhiệm",
+	"PTDTBT": "phổ thông dân tộc bán trú", "PTDTNT": "phổ thông dân tộc nội trú", "TDTT": "thể dục thể thao", "VHVN": "văn hóa, văn nghệ",
+	"KCB": "khám, chữa bệnh", "SKSS": "sức khỏe sinh sản", "DSKHHGĐ": "dân số, kế hoạch hóa gia đình", "TCMR": "tiêm chủng mở rộng",
+	"TNGT": "tai nạn giao thông", "ATVSTP": "an toàn vệ sinh thực phẩm", "ATVSLĐ": "an toàn, vệ sinh lao động", "XD": "xây dựng", "VB": "văn bản", "KHKT": "khoa học kỹ thuật",
 	// work, farm, water, power
 	"TNHH": "trách nhiệm hữu hạn", "CTCP": "công ty cổ phần", "DN": "doanh nghiệp", "DNTN": "doanh nghiệp tư nhân",
 	"DNNN": "doanh nghiệp nhà nước", "SXKD": "sản xuất, kinh doanh", "HTX": "hợp tác xã", "DVNN": "dịch vụ nông nghiệp",
@@ -53,16 +70,35 @@ var abbreviations = map[string]string{
 	"HLATLĐ": "hành lang an toàn lưới điện", "OCOP": "ô-cốp", "ATTP": "an toàn thực phẩm", "VSATTP": "vệ sinh an toàn thực phẩm",
 	"VSMT": "vệ sinh môi trường", "BVMT": "bảo vệ môi trường", "CTRSH": "chất thải rắn sinh hoạt", "ATGT": "an toàn giao thông",
 	"ATLĐ": "an toàn lao động", "ANTT": "an ninh trật tự", "TTATGT": "trật tự an toàn giao thông", "TNXH": "tệ nạn xã hội",
-	"NVQS": "nghĩa vụ quân sự", "LGK": "lệnh gọi khám", "KHHGĐ": "kế hoạch hóa gia đình", "DTTS": "dân tộc thiểu số",
+	"NVQS": "nghĩa vụ quân sự", "LGK": "lệnh gọi khám", "KHHGĐ": "kế hoạch hóa gia đình", "NTTS": "nuôi trồng thủy sản", "THT": "tổ hợp tác", "DVTH": "dịch vụ tổng hợp", "CSDL": "cơ sở dữ liệu", "DTTS": "dân tộc thiểu số",
 	"DPT": "bạch hầu, ho gà, uốn ván", "SXH": "sốt xuất huyết", "TCM": "tay chân miệng", "PCD": "phòng, chống dịch",
 	// broadcasting
 	"PTTH": "phát thanh, truyền hình", "TTCS": "thông tin cơ sở", "VTV": "vê-tê-vê", "VOV": "vê-ô-vê", "FM": "ép-em",
-	// words from elsewhere that the letters would not lead to
-	"VNeID": "vê-en-e-i-đi", "AIDS": "ết", "COVID": "cô-vít", "Covid": "cô-vít", "ASEAN": "a-xê-an", "UNICEF": "u-ni-xép",
-	"UNESCO": "u-nét-xcô", "OK": "ô-kê", "pH": "pê-hát", "Wifi": "oai-phai", "wifi": "oai-phai", "WiFi": "oai-phai",
-	"Internet": "in-tơ-nét", "internet": "in-tơ-nét", "Email": "i-meo", "email": "i-meo", "website": "oép-sai", "Website": "oép-sai",
-	"online": "on-lai", "Facebook": "phây-búc", "facebook": "phây-búc", "YouTube": "diu-túp", "Youtube": "diu-túp",
-	"shipper": "síp-pơ", "Shipper": "síp-pơ", "VND": "đồng", "VNĐ": "đồng",
+	// signs that the letters would not lead to
+	"pH": "pê-hát", "VND": "đồng", "VNĐ": "đồng",
+}
+
+// compounds are short forms joined by hyphens, "&" or commas, written without
+// the blanks people leave around them.
+var compounds = map[string]string{
+	"GD-ĐT": "giáo dục và đào tạo", "GD&ĐT": "giáo dục và đào tạo", "VH-TT": "văn hóa, thông tin", "VH-TT&DL": "văn hóa, thể thao và du lịch",
+	"VH,TT&DL": "văn hóa, thể thao và du lịch", "VHTT&DL": "văn hóa, thể thao và du lịch", "TT&TT": "thông tin và truyền thông",
+	"TT-TT": "thông tin, tuyên truyền", "NN&PTNT": "nông nghiệp và phát triển nông thôn", "NN-PTNT": "nông nghiệp và phát triển nông thôn",
+	"NN&MT": "nông nghiệp và môi trường", "TN&MT": "tài nguyên và môi trường", "TN-MT": "tài nguyên, môi trường", "KH&CN": "khoa học và công nghệ",
+	"KH-CN": "khoa học, công nghệ", "KH-KT": "khoa học kỹ thuật", "KH&ĐT": "kế hoạch và đầu tư", "KH-ĐT": "kế hoạch và đầu tư", "KT-XH": "kinh tế, xã hội",
+	"VH-XH": "văn hóa, xã hội", "QP-AN": "quốc phòng, an ninh", "ANTT-ATXH": "an ninh trật tự, an toàn xã hội", "ANCT": "an ninh chính trị",
+	"LĐ-TB&XH": "lao động, thương binh và xã hội", "LĐTB&XH": "lao động, thương binh và xã hội", "TB&XH": "thương binh và xã hội",
+	"TB-LS": "thương binh, liệt sĩ", "TBLS": "thương binh, liệt sĩ", "TB,BB": "thương binh, bệnh binh", "TT-ATGT": "trật tự an toàn giao thông",
+	"PCCC&CNCH": "phòng cháy, chữa cháy và cứu nạn, cứu hộ", "TDTT-VHVN": "thể dục thể thao, văn hóa văn nghệ", "GS-TS": "giáo sư, tiến sĩ",
+	"PGS-TS": "phó giáo sư, tiến sĩ", "HĐND-UBND": "Hội đồng nhân dân, Ủy ban nhân dân", "DS-KHHGĐ": "dân số, kế hoạch hóa gia đình",
+	"ATTP-ATVS": "an toàn thực phẩm, an toàn vệ sinh", "KT-HT": "kinh tế, hạ tầng", "VP-TK": "văn phòng, thống kê", "TC-KH": "tài chính, kế hoạch",
+	"TP.HCM": "Thành phố Hồ Chí Minh", "TP-HCM": "Thành phố Hồ Chí Minh",
+}
+
+// slashWords are short forms with a slash in them.
+var slashWords = map[string]string{
+	"đ/c": "đồng chí", "Đ/c": "đồng chí", "Đ/C": "đồng chí", "v/v": "về việc", "V/v": "về việc", "V/V": "về việc", "T/M": "thay mặt", "k/g": "kính gửi",
+	"K/g": "kính gửi", "b/c": "báo cáo", "T/p": "thành phố", "TX/TP": "thị xã, thành phố", "HIV/AIDS": "hát-i-vê, ết", "và/hoặc": "và hoặc",
 }
 
 // southernAbbreviations are read differently in the south.
@@ -75,12 +111,16 @@ var (
 	headingForm  = regexp.MustCompile(`^[IVXL]{1,6}\. `)
 	weekdayForm  = regexp.MustCompile(`^T([2-7])(?:(-|–)T([2-7]))?`)
 	monthForm    = regexp.MustCompile(`^T(1[0-2]|[1-9])/(\d{4})`)
+	compoundForm = regexp.MustCompile(`^\p{Lu}{2,9}(?:(?: ?& ?|-|, ?|\.)\p{Lu}{2,9}){1,3}`)
+	slashForms   = regexp.MustCompile(`^\pL{1,4}/\pL{1,4}`)
+	signedForm   = regexp.MustCompile(`^(NĐ|NQ|QĐ|CT|CĐ|TT|KH|KL|HD|TB)-(\p{Lu}[\pL]{1,8})`)
+	lowPlaceForm = regexp.MustCompile(`^(đ|tp|tx|p|q|h|x|ô|Ô|b|tr)\. ?([\p{Lu}0-9])`)
 	placeForm    = regexp.MustCompile(`^(TP|Tp|TX|Tx|TT|Tt|P|Q|H|X|Đ)\. ?([\p{Lu}0-9])`)
 	titleForm    = regexp.MustCompile(`^(ThS|PGS|GS|TS|BS|KS|TM|KT|Ths)\.(?: |[\p{Lu}])`)
 	roadForm     = regexp.MustCompile(`^(QL|TL|HL)\. ?\d`)
 	provincial   = regexp.MustCompile(`^ĐT[. ]?(\d{3})`)
-	codeNameForm = regexp.MustCompile(`^\pL{1,12}\d[\pL\d]{0,24}`)
-	codePartForm = regexp.MustCompile(`\pL+|\d+`)
+	codeNameForm = regexp.MustCompile(`^\pL{1,12}\d[\pL\d]{0,24}(?:\.\d{1,4})?`)
+	codePartForm = regexp.MustCompile(`\pL+|\d+|\.`)
 	syllableForm = regexp.MustCompile(`^(?:ngh|ng|gh|kh|ph|th|tr|ch|nh|gi|qu|[bcdđghklmnpqrstvx])?[aăâeêioôơuưy]{1,3}(?:ng|nh|ch|[cmnpt])?$`)
 )
 
@@ -96,7 +136,7 @@ func (r *reader) roman() (int, string) {
 		}
 	}
 	switch r.previous() {
-	case "quý", "cấp", "vực", "khóa", "khoá", "kỳ", "kì", "hội", "kỷ", "kỉ", "vùng", "loại", "hạng", "chương", "phần",
+	case "quý", "quí", "bđ", "động", "đoạn", "khoản", "điều", "cấp", "vực", "khóa", "khoá", "kỳ", "kì", "hội", "kỷ", "kỉ", "vùng", "loại", "hạng", "chương", "phần",
 		"lục", "mục", "thứ", "đợt", "khu", "tập", "nhóm", "bậc", "tuyến", "đời", "huân", "tiểu":
 	default:
 		return 0, ""
@@ -107,6 +147,9 @@ func (r *reader) roman() (int, string) {
 		m = strings.TrimRight(strings.ToValidUTF8(m, ""), " ,-–vàđến")
 	}
 	if m == "" {
+		return 0, ""
+	}
+	if m == "C" || m == "L" { // "loại C" is a letter, and so is nearly every other
 		return 0, ""
 	}
 	valid := true
@@ -122,6 +165,9 @@ func (r *reader) roman() (int, string) {
 		return 0, ""
 	}
 	spoken = strings.NewReplacer("-", " đến ", "–", " đến ").Replace(spoken)
+	if k := digitRun(strings.TrimPrefix(r.aheadFrom(len(m)), ".")); k > 0 && r.runeAt(len(m)) == '.' && k <= 2 { // mục III.2
+		return len(m) + 1 + k, spoken + " chấm " + r.n.small(atoi(r.aheadFrom(len(m) + 1)[:k]))
+	}
 	if year := monthYear(r.aheadFrom(len(m))); year != "" { // quý I/2027
 		return len(m) + 5, spoken + " năm " + r.n.small(atoi(year))
 	}
@@ -174,8 +220,27 @@ func (r *reader) weekday() (int, string) {
 // sense depends on the next word, and those that always read the same.
 func (r *reader) shortened() (int, string) {
 	s := r.ahead()
-	if m := placeForm.FindStringSubmatch(s); m != nil {
+	if n, spoken := r.joinedShort(); n > 0 {
+		return n, spoken
+	}
+	if m := placeForm.FindStringSubmatch(s); m != nil && !r.hasInitials() {
+		rest := strings.TrimLeft(s[len(m[1])+1:], " ")
+		if m[1] == "P" && (digitRun(rest) > 2 || compounds[rest[:r.capitalRun(rest)]] != "" || abbreviations[rest[:r.capitalRun(rest)]] != "") { // P.203, P.GDĐT
+			return len(m[1]) + 1, "phòng"
+		}
 		return len(m[1]) + 1, placeName(m[1])
+	}
+	if m := lowPlaceForm.FindStringSubmatch(s); m != nil {
+		switch {
+		case m[1] == "tr":
+			return len("tr."), "trang"
+		case m[1] == "ô" || m[1] == "Ô":
+			return len(m[1]) + 1, "ông"
+		case m[1] == "b" && !isDigit(rune(m[2][0])):
+			return len("b."), "bà"
+		case m[1] != "b":
+			return len(m[1]) + 1, placeName(strings.ToUpper(m[1]))
+		}
 	}
 	if m := titleForm.FindStringSubmatch(s); m != nil {
 		return len(m[1]) + 1, titleName(m[1])
@@ -195,7 +260,53 @@ func (r *reader) shortened() (int, string) {
 		return n, spoken
 	}
 	if spoken, ok := r.word(written); ok {
+		if r.runeAt(n) == '.' && isDigit(r.runeAt(n+1)) { // KP.2
+			n++
+		}
 		return n, spoken
+	}
+	if name, ok := issuers[written]; ok && len(written) > 2 && (written[0] == 'B' || written[0] == 'S') {
+		return n, name
+	}
+	return 0, ""
+}
+
+// capitalRun is the length of the run of capitals, "&" and "-" at the head of s.
+func (r *reader) capitalRun(s string) int {
+	n := strings.IndexFunc(s, func(c rune) bool { return !unicode.IsUpper(c) && c != '&' && c != '-' })
+	if n < 0 {
+		return len(s)
+	}
+	return n
+}
+
+// joinedShort reads short forms of several parts: "GD&ĐT", "v/v", and the signs of
+// a document without its number, "NĐ-CP".
+func (r *reader) joinedShort() (int, string) {
+	s := r.ahead()
+	if m := slashForms.FindString(s); m != "" && r.ends(len(m)) {
+		spoken, ok := slashWords[m]
+		if ok && strings.EqualFold(m, "đ/c") && strings.HasPrefix(strings.TrimLeft(s[len(m):], " "), ":") {
+			spoken = "địa chỉ"
+		}
+		if ok {
+			return len(m), spoken
+		}
+	}
+	m := compoundForm.FindString(s)
+	for m != "" {
+		written := strings.ReplaceAll(m, " ", "")
+		if _, own := r.n.Lexicon[m]; r.ends(len(m)) && !own {
+			if spoken, ok := compounds[written]; ok {
+				return len(m), spoken
+			}
+		}
+		m = strings.TrimRight(m[:max(0, strings.LastIndexAny(m, "-&,."))], " ")
+	}
+	if m := signedForm.FindStringSubmatch(s); m != nil && r.ends(len(m[0])) {
+		if name, ok := issuers[m[2]]; ok {
+			return len(m[0]), documentTypes[m[1]] + " của " + name
+		}
 	}
 	return 0, ""
 }
@@ -247,6 +358,8 @@ func (r *reader) inContext(short, next string) (string, bool) {
 	numbered := next == "số" || isDigit(c)
 	lower := strings.ToLower(next)
 	local := lower == "xã" || lower == "phường" || lower == "tỉnh" || lower == "huyện" || lower == "ubnd" || lower == "hđnd"
+	before := strings.ToLower(r.behind())
+	named := unicode.IsUpper(c) && next != strings.ToUpper(next)
 	switch short {
 	case "CN":
 		if r.previous() == "ngành" || r.previous() == "khu" {
@@ -262,13 +375,32 @@ func (r *reader) inContext(short, next string) (string, bool) {
 		}
 		return "cao đẳng", true
 	case "ĐT":
+		switch lower {
+		case "xd", "xây", "công", "phát":
+			return "đầu tư", true
+		}
 		return "điện thoại", true
+	case "QL":
+		switch r.previous() {
+		case "ban", "bql", "cục", "công", "nhà", "tổ", "đội":
+			return "quản lý", true
+		}
+		switch lower {
+		case "dự", "nhà", "đất", "thị", "rừng", "chợ", "vận", "tài", "môi", "xây", "đầu", "bảo", "hành", "khu", "nước":
+			return "quản lý", true
+		}
 	case "CT":
 		switch {
 		case numbered:
 			return "Chỉ thị", true
-		case local:
+		case local, r.previous() == "ông", r.previous() == "bà", r.previous() == "chí", r.previous() == "c", r.previous() == "phó":
 			return "Chủ tịch", true
+		}
+		switch lower {
+		case "mttq", "ubmttq", "hội", "htx", "hnd", "hccb", "hlhpn", "lhpn", "cđ", "công":
+			return "Chủ tịch", true
+		case "mtqg", "ocop", "ntm", "mục", "phát", "hành", "công tác", "xây":
+			return "Chương trình", true
 		}
 	case "CA":
 		if local || lower == "tp" || lower == "khu" {
@@ -278,8 +410,30 @@ func (r *reader) inContext(short, next string) (string, bool) {
 		switch {
 		case numbered:
 			return "Thông tư", true
-		case lower == "y" || lower == "phục" || lower == "văn" || lower == "hcc" || lower == "học" || lower == "dvvl":
+		case lower == "hđnd" || lower == "ubnd" || lower == "đảng" || lower == "đu" || lower == "mttq" || lower == "tỉnh" || lower == "huyện":
+			return "Thường trực", true
+		case lower == "y" || lower == "phục" || lower == "văn" || lower == "hcc" || lower == "học" || lower == "dvvl" || lower == "vh" || lower == "gdtx" ||
+			lower == "dịch" || lower == "hành" || lower == "giáo" || lower == "bồi" || lower == "chính" || lower == "khuyến" || lower == "hội":
 			return "Trung tâm", true
+		case named:
+			return "thị trấn", true
+		}
+	case "BT":
+		switch lower {
+		case "đảng", "chi", "đoàn", "tỉnh", "huyện", "xã", "thành":
+			return "Bí thư", true
+		}
+	case "SN", "sn":
+		if numbered || strings.HasPrefix(strings.TrimLeft(r.aheadFrom(2), ": "), "19") {
+			return "sinh năm", true
+		}
+	case "TX":
+		if named {
+			return "thị xã", true
+		}
+	case "TS":
+		if named {
+			return "tiến sĩ", true
 		}
 	case "BCH":
 		switch lower {
@@ -289,17 +443,32 @@ func (r *reader) inContext(short, next string) (string, bool) {
 		return "Ban chấp hành", true
 	case "CP":
 		switch r.previous() {
-		case "ty":
+		case "ty", "cty", "phần":
 			return "cổ phần", true
-		case "của", "định", "quyết":
-			return "Chính phủ", true
 		}
+		return "Chính phủ", true
 	case "C":
 		if r.previous() == "độ" {
 			return "xê", true
 		}
-	case "NĐ", "NQ", "QĐ", "KH", "TB", "CV":
-		if numbered {
+	case "F":
+		if r.previous() == "độ" {
+			return "ép", true
+		}
+	case "TB":
+		switch {
+		case r.previous() == "điểm" || r.previous() == "mức" || r.previous() == "loại" || r.previous() == "bình":
+			return "trung bình", true
+		case strings.Contains(before, "bơm") || strings.Contains(before, "tưới") || strings.Contains(before, "vận hành"):
+			return "trạm bơm", true
+		case strings.HasSuffix(strings.TrimRight(before, " ,"), "sĩ"):
+			return "thương binh", true
+		}
+		return "thông báo", true
+	case "NĐ", "NQ", "QĐ":
+		return documentTypes[short], true
+	case "KH", "CV":
+		if numbered || lower == "của" || lower == "này" || lower == "về" || lower == "ngày" {
 			return documentTypes[short], true
 		}
 	}
@@ -317,10 +486,18 @@ func (r *reader) codeName() (int, string) {
 	for _, part := range codePartForm.FindAllString(m, -1) {
 		c, _ := utf8.DecodeRuneInString(part)
 		switch {
+		case part == ".":
+			words = append(words, "chấm")
+		case isDigit(c) && len(part) > 3:
+			words = append(words, strings.Join(spellGroups(part), ", "))
 		case isDigit(c):
 			words = append(words, r.n.cardinal(part))
+		case part == "NĐ" || part == "NQ" || part == "QĐ": // other signs name seeds and classes too
+			words = append(words, documentTypes[part])
 		case unicode.IsUpper(c) && part == strings.ToUpper(part):
 			words = append(words, r.sign(part))
+		case unitNames[part] != "" && unicode.IsUpper(c): // Km5
+			words = append(words, unitNames[part])
 		default:
 			words = append(words, part)
 		}
@@ -338,13 +515,40 @@ func (r *reader) capitals() (int, string) {
 		return 0, ""
 	}
 	lower := strings.ToLower(written)
+	if v, ok := romanValue(written); ok && v < 40 && r.ends(n) && !r.shouted() {
+		return n, r.n.small(v)
+	}
 	switch {
 	case syllableForm.MatchString(withoutTone(lower)):
 		return n, lower
-	case count <= 5 && r.ends(n):
+	case (count <= 5 || count <= 10 && !speakable(lower)) && r.ends(n):
 		return n, spellLetters(written)
 	}
 	return 0, ""
+}
+
+// shouted reports whether the word before is in capitals too: then "VI" may be a
+// word.
+func (r *reader) shouted() bool {
+	before := strings.TrimRight(r.behind(), " \u00a0")
+	word := before[strings.LastIndexAny(before, " \u00a0")+1:]
+	return word == "" || word == strings.ToUpper(word) && word != strings.ToLower(word)
+}
+
+// speakable reports whether somebody could try to say letters as a word: vowels
+// among them, and never four consonants on end.
+func speakable(lower string) bool {
+	row := 0
+	for _, c := range withoutTone(lower) {
+		row++
+		if strings.ContainsRune("aăâeêioôơuưy", c) {
+			row = 0
+		}
+		if row == 4 {
+			return false
+		}
+	}
+	return true
 }
 
 // withoutTone takes the five tone marks off and leaves ă â ê ô ơ ư đ.

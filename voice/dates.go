@@ -10,11 +10,15 @@ var (
 	dayMonthRangeForm = regexp.MustCompile(`^(\d{1,2})/(\d{1,2})(?:/(\d{4}))?` + dashPattern + `(\d{1,2})/(\d{1,2})(?:/(\d{4}))?`)
 	fullDateForm      = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})([/.-])(\d{4}|\d{2})`)
 	isoDateForm       = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})`)
-	daysForm          = regexp.MustCompile(`^(\d{1,2}(?:(?:` + dashPattern + `|, ?|,? và | đến (?:hết )?(?:ngày )?)\d{1,2}){1,12})/(\d{1,2})(?:/(\d{4}))?`)
+	daysForm          = regexp.MustCompile(`^(\d{1,2}(?:(?:` + dashPattern + `|, ?|,? và | đến (?:hết )?(?:ngày )?)\d{1,2}){1,12})(?:/| tháng )(\d{1,2})(?:/(\d{4})| năm (\d{4}))?`)
 	dayMonthForm      = regexp.MustCompile(`^(\d{1,2})/(\d{1,2})`)
 	monthYearForm     = regexp.MustCompile(`^(\d{1,2})[/-](\d{4})`)
 	dashDateForm      = regexp.MustCompile(`^(\d{1,2})-(\d{1,2})`)
-	yearsForm         = regexp.MustCompile(`^((?:19|20)\d{2})` + dashPattern + `((?:19|20)\d{2})`)
+	monthsForm        = regexp.MustCompile(`^(\d{1,2})/((?:19|20)\d{2})` + dashPattern + `(\d{1,2})/((?:19|20)\d{2})`)
+	yearsForm         = regexp.MustCompile(`^((?:19|20)\d{2})(?:/|` + dashPattern + `)((?:19|20)\d{2})`)
+	spacedForm        = regexp.MustCompile(`^(\d{1,2})[ .]((?:19|20)\d{2})`)
+	dottedForm        = regexp.MustCompile(`^(\d{1,2})\.(\d{1,2})`)
+	lunarForm         = regexp.MustCompile(`^(?: năm [\pL ]{1,24})?,? ?\(?(?:[âÂ]m lịch|ÂL|AL)(?:\PL|$)`)
 	dayRangeForm      = regexp.MustCompile(`^\d{1,2}` + dashPattern + `\d{1,2}$`)
 )
 
@@ -39,7 +43,7 @@ func (r *reader) date() (int, string) {
 			year = "20" + year
 		}
 		if spoken, ok := r.dayMonth(m[1], m[3], year); ok && (len(m[5]) == 4 || m[2] == "/") {
-			return len(m[0]), spoken
+			return len(m[0]), r.lunar(spoken, m[3], len(m[0]))
 		}
 	}
 	if m := isoDateForm.FindStringSubmatch(s); m != nil && r.endsDate(len(m[0])) {
@@ -49,6 +53,13 @@ func (r *reader) date() (int, string) {
 	}
 	if n, spoken := r.days(); n > 0 {
 		return n, spoken
+	}
+	if m := monthsForm.FindStringSubmatch(s); m != nil && r.endsDate(len(m[0])) && between(atoi(m[1]), 1, 12) && between(atoi(m[3]), 1, 12) {
+		spoken := r.n.month(atoi(m[1])) + " năm " + r.n.small(atoi(m[2])) + " đến tháng " + r.n.month(atoi(m[3])) + " năm " + r.n.small(atoi(m[4]))
+		if r.previous() != "tháng" {
+			spoken = "tháng " + spoken
+		}
+		return len(m[0]), spoken
 	}
 	if m := monthYearForm.FindStringSubmatch(s); m != nil && r.endsDate(len(m[0])) {
 		if month, year := atoi(m[1]), atoi(m[2]); between(month, 1, 12) && between(year, 1900, 2199) && r.previous() != "số" {
@@ -60,6 +71,14 @@ func (r *reader) date() (int, string) {
 		}
 	}
 	if m := dayMonthForm.FindStringSubmatch(s); m != nil && r.endsDate(len(m[0])) {
+		if spoken, ok := r.dayMonth(m[1], m[2], ""); ok {
+			return len(m[0]), r.lunar(spoken, m[2], len(m[0]))
+		}
+	}
+	if m := spacedForm.FindStringSubmatch(s); m != nil && r.previous() == "tháng" && r.endsDate(len(m[0])) && between(atoi(m[1]), 1, 12) {
+		return len(m[0]), r.n.month(atoi(m[1])) + " năm " + r.n.small(atoi(m[2]))
+	}
+	if m := dottedForm.FindStringSubmatch(s); m != nil && r.previous() == "ngày" && r.endsDate(len(m[0])) {
 		if spoken, ok := r.dayMonth(m[1], m[2], ""); ok {
 			return len(m[0]), spoken
 		}
@@ -80,6 +99,9 @@ func (r *reader) dayAlone(s string) (int, string) {
 		if spoken, ok := r.n.dayMonth(m[1], m[2], ""); ok {
 			return len(m[0]), spoken
 		}
+	}
+	if m := dashDateForm.FindStringSubmatch(s); m != nil && r.endsDate(len(m[0])) && between(atoi(m[1]), 1, 30) && between(atoi(m[2]), atoi(m[1])+1, 31) {
+		return len(m[0]), r.n.day(atoi(m[1]), false) + " đến " + r.n.day(atoi(m[2]), false)
 	}
 	n := digitRun(s)
 	if n > 2 || !r.endsDate(n) {
@@ -131,9 +153,9 @@ func (r *reader) days() (int, string) {
 		spoken.WriteString(between)
 		list = list[gap:]
 	}
-	spoken.WriteString(" tháng " + r.n.month(atoi(m[2])))
-	if m[3] != "" {
-		spoken.WriteString(" năm " + r.n.small(atoi(m[3])))
+	spoken.WriteString(" tháng " + r.month(atoi(m[2]), len(m[0])))
+	if year := m[3] + m[4]; year != "" {
+		spoken.WriteString(" năm " + r.n.small(atoi(year)))
 	}
 	return len(m[0]), spoken.String()
 }
@@ -190,6 +212,29 @@ func (n Normalizer) month(month int) string {
 		return "tư"
 	}
 	return n.small(month)
+}
+
+// month says the number of a month n bytes before which its date ends: in the
+// old calendar the first is "Giêng" and the last "Chạp".
+func (r *reader) month(month, n int) string {
+	if lunarForm.MatchString(r.aheadFrom(n)) {
+		switch month {
+		case 1:
+			return "Giêng"
+		case 12:
+			return "Chạp"
+		}
+	}
+	return r.n.month(month)
+}
+
+// lunar puts the old names of months into a date that ends n bytes ahead.
+func (r *reader) lunar(spoken, month string, n int) string {
+	solar, old := r.n.month(atoi(month)), r.month(atoi(month), n)
+	if solar == old {
+		return spoken
+	}
+	return strings.Replace(spoken, " tháng "+solar, " tháng "+old, 1)
 }
 
 // dayNamed reports whether the writer already said "mùng".

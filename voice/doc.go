@@ -8,8 +8,9 @@
 // before approval, and both texts are kept: people approve what will be heard.
 //
 // Reading order: clean.go, normalize.go (the walk through a text), then one
-// file for each subject (numbers.go, phones.go, dates.go, times.go, units.go,
-// legal.go, abbreviations.go, web.go), then engine.go, espeak.go, command.go
-// and cache.go. The pairs in testdata/normalize are the specification; they are
+// file for each subject (numbers.go, phones.go, marks.go, dates.go, times.go,
+// units.go, legal.go, abbreviations.go, foreign.go, web.go), then sentence.go
+// (where a text may be cut), engine.go, wav.go, espeak.go, command.go, fpt.go,
+// fallback.go and cache.go. The pairs in testdata/normalize are the specification; they are
 // written to be read by an official.
 package voice

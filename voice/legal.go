@@ -18,7 +18,7 @@ var documentTypes = map[string]string{
 	"TT": "Thông tư", "TTLT": "Thông tư liên tịch", "KH": "Kế hoạch", "TB": "Thông báo", "BC": "Báo cáo",
 	"GM": "Giấy mời", "TTr": "Tờ trình", "HD": "Hướng dẫn", "CV": "Công văn", "L": "Lệnh", "PL": "Pháp lệnh",
 	"KL": "Kết luận", "VBHN": "Văn bản hợp nhất", "CTr": "Chương trình", "ĐA": "Đề án", "PA": "Phương án",
-	"QC": "Quy chế", "QyĐ": "Quy định", "BB": "Biên bản", "HĐ": "Hợp đồng", "TC": "Thông cáo",
+	"QC": "Quy chế", "QyĐ": "Quy định", "BB": "Biên bản", "GP": "Giấy phép", "GCN": "Giấy chứng nhận", "PC": "Phiếu chuyển", "HĐ": "Hợp đồng", "TC": "Thông cáo",
 }
 
 // issuers are the bodies that sign documents, by their signs.

@@ -48,7 +48,7 @@ func (n Normalizer) Speak(text string) Spoken {
 	for r.at < len(r.text) {
 		r.step()
 	}
-	return Spoken{Text: string(r.out), Changes: r.changes}
+	return Spoken{Text: strings.TrimRight(string(r.out), " "), Changes: r.changes}
 }
 
 // window bounds how far a rule looks ahead or back, in bytes. It keeps the walk
@@ -64,6 +64,7 @@ type reader struct {
 	at      int
 	out     []byte
 	said    bool // out ends in words of ours, so a letter that follows needs a space
+	gone    bool // what stood here is not said, and its blank goes with it
 	pause   bool // a bracket or dash went by: a comma is due before the next word
 	changes []Change
 }
@@ -80,11 +81,11 @@ func (r *reader) step() {
 	}
 	switch {
 	case isDigit(c):
-		r.first((*reader).legal, (*reader).digitByDigit, (*reader).clockTime, (*reader).date,
-			(*reader).slashed, (*reader).quantity, (*reader).number)
+		r.first((*reader).legal, (*reader).identity, (*reader).digitByDigit, (*reader).score, (*reader).ratio, (*reader).clockTime,
+			(*reader).date, (*reader).chain, (*reader).mixed, (*reader).slashed, (*reader).quantity, (*reader).number)
 	case isLetter(c) && !r.insideWord():
-		if !r.first((*reader).address, (*reader).roman, (*reader).weekday, (*reader).shortened,
-			(*reader).codeName, (*reader).capitals) {
+		if !r.first((*reader).address, (*reader).fileName, (*reader).measure, (*reader).standard, (*reader).card, (*reader).roman, (*reader).weekday, (*reader).times,
+			(*reader).letter, (*reader).shortened, (*reader).foreign, (*reader).initials, (*reader).codeName, (*reader).capitals) {
 			r.copy(r.letters(0))
 		}
 	case c == '(':
@@ -98,6 +99,12 @@ func (r *reader) step() {
 		}
 	case c == ')' || c == '[' || c == ']' || c == '{' || c == '}':
 		r.skip(size)
+	case c == '+' && strings.TrimSpace(r.behind()) == "" && unicode.IsSpace(r.runeAt(size)): // opens an item of a list
+		r.skip(size)
+	case c == '$' && r.first((*reader).dollars):
+	case c == '#' && r.first((*reader).hashtag):
+	case c == '*' && r.first((*reader).serviceCode):
+	case (c == ':' || c == ';') && r.first((*reader).smiley):
 	case c == '.' && r.first((*reader).ending):
 	case isSign(c) && r.first((*reader).signed):
 	case isDash(c) || c == '/':
@@ -131,8 +138,9 @@ func (r *reader) say(n int, spoken string) {
 		r.changes = append(r.changes, Change{From: from, To: spoken, At: r.at})
 	}
 	r.at += n
+	r.gone = spoken == ""
 	if spoken == "" { // a dropped sign takes one of the two spaces around it along
-		for last := len(r.out) - 1; (last < 0 || r.out[last] == ' ') && r.at < len(r.text) && r.text[r.at] == ' '; {
+		for last := len(r.out) - 1; (last < 0 || r.out[last] == ' ' || r.out[last] == '\n') && r.at < len(r.text) && r.text[r.at] == ' '; {
 			r.at++
 		}
 		return
@@ -159,14 +167,15 @@ func (r *reader) copy(n int) {
 	c, _ := utf8.DecodeRuneInString(r.text[r.at:])
 	switch {
 	case strings.ContainsRune(".,;:!?…\n", c):
-		if r.pause {
+		if r.pause || r.gone {
 			r.out = trimRight(r.out)
 		}
-		r.pause = false
+		r.pause, r.gone = false, false
 	case unicode.IsSpace(c) && r.pause:
 		r.at += n
 		return
 	default:
+		r.gone = false
 		r.flush()
 	}
 	if r.said && isLetter(c) {
@@ -212,6 +221,8 @@ func (r *reader) dash(size int) {
 	switch {
 	case c == '/' || !isWordRune(before) || !isWordRune(after):
 		r.skip(size)
+	case r.said && isLetter(before) && unicode.IsUpper(after): // KCN-KCX
+		r.skip(size)
 	case isDigit(before) || isDigit(after):
 		r.flush()
 		r.out = append(r.out, ' ')
@@ -232,6 +243,8 @@ func (r *reader) symbol(c rune, size int) {
 		r.say(size, "phần trăm")
 	case '‰':
 		r.say(size, "phần "+r.n.thousand())
+	case '€':
+		r.say(size, "ơ-rô")
 	case '°':
 		r.say(size, "độ")
 	case '@':
@@ -250,10 +263,29 @@ func (r *reader) symbol(c rune, size int) {
 		r.say(size, "trên")
 	case '×':
 		r.say(size, "nhân")
-	case '*', '#', '_', '|', '~', '^', '•', '\\', '`':
+	case '½':
+		r.say(size, r.n.share("1", "2"))
+	case '¼':
+		r.say(size, r.n.share("1", "4"))
+	case '¾':
+		r.say(size, r.n.share("3", "4"))
+	case '≈':
+		r.say(size, "khoảng")
+	case '~':
+		if isDigit(r.runeAt(size)) {
+			r.say(size, "khoảng")
+		} else {
+			r.say(size, "")
+		}
+	case '*', '#', '_', '|', '^', '•', '\\', '`':
 		r.say(size, "")
 	default:
-		if unicode.Is(unicode.So, c) {
+		if c >= '←' && c <= '⇿' { // arrows are heard as a pause
+			r.skip(size)
+			return
+		}
+		if unicode.Is(unicode.So, c) || unicode.Is(unicode.Variation_Selector, c) || unicode.Is(unicode.Sk, c) || c == keycap {
+			r.pause = r.pause || c == keycap // 1️⃣ opens an item
 			r.say(size, "")
 			return
 		}
@@ -274,6 +306,9 @@ func (r *reader) listMark() (int, string) {
 	}
 	return len(m[0]), "thứ " + r.n.ordinal(m[1])
 }
+
+// keycap makes a picture of the digit before it.
+const keycap = '\u20e3'
 
 // ahead is the rest of the line, as far as a rule may look.
 func (r *reader) ahead() string { return r.aheadFrom(0) }
@@ -425,8 +460,10 @@ func (r *reader) word(written string) (string, bool) {
 	return spoken, ok
 }
 
-func isDigit(c rune) bool    { return c >= '0' && c <= '9' }
-func isLetter(c rune) bool   { return unicode.IsLetter(c) || unicode.Is(unicode.M, c) }
+func isDigit(c rune) bool { return c >= '0' && c <= '9' }
+func isLetter(c rune) bool {
+	return unicode.IsLetter(c) || unicode.Is(unicode.M, c) && c != keycap && !unicode.Is(unicode.Variation_Selector, c)
+}
 func isWordRune(c rune) bool { return isLetter(c) || isDigit(c) }
 func isDash(c rune) bool     { return c == '-' || c == '–' || c == '—' || c == '−' }
 func isSign(c rune) bool     { return c == '+' || c == '-' || c == '−' || c == '±' }

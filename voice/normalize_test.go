@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/unicode/norm"
 )
 
 var update = flag.Bool("update", false, "write what Speak says into testdata/normalize")
@@ -137,7 +138,7 @@ func TestSpeakComposes(t *testing.T) {
 // TestSpeakLinear would take minutes, not moments, if a rule looked further
 // than the window: it reads long runs of what the rules like best.
 func TestSpeakLinear(t *testing.T) {
-	for _, piece := range []string{"1", "1,", "1/", "0250.", "ngày 1, ", "I", "A", "a.", "(1) ", "5-", "12/QĐ-", "7h-", "x/", "T2-", "- "} {
+	for _, piece := range []string{"1", "1,", "1/", "0250.", "ngày 1, ", "I", "A", "a.", "(1) ", "5-", "12/QĐ-", "7h-", "x/", "T2-", "- ", "CP ", "TB ", "gọi 113, ", "mã số 1", "thắng 1-2 ", "*1", "#A", "A.", "A-", "1/2 ", "$1", "x 1", "a) ", "P.", "ISO 1"} {
 		text := strings.Repeat(piece, 40_000/len(piece))
 		got := Normalizer{}.Speak(text).Text
 		if len(got) > 40*len(text)+200 || !utf8.ValidString(got) {
@@ -147,7 +148,7 @@ func TestSpeakLinear(t *testing.T) {
 }
 
 func FuzzSpeak(f *testing.F) {
-	for _, path := range []string{"TB-01", "TB-05", "TB-10", "numbers", "dates", "legal"} {
+	for _, path := range []string{"TB-01", "TB-05", "TB-10", "numbers", "dates", "legal", "ambiguous", "fractions", "papers", "lists", "addresses", "lunar"} {
 		b, err := os.ReadFile("testdata/normalize/" + path + ".txt")
 		if err != nil {
 			f.Fatal(err)
@@ -169,6 +170,11 @@ func FuzzSpeak(f *testing.F) {
 			}
 			if len(spoken) > 40*len(text)+200 {
 				t.Fatalf("%d bytes spoken for %d", len(spoken), len(text))
+			}
+		}
+		for _, c := range got.Changes {
+			if composed := norm.NFC.String(strings.ToValidUTF8(text, "")); composed[c.At:c.At+len(c.From)] != c.From {
+				t.Fatalf("change %+v does not stand at its place in %q", c, composed)
 			}
 		}
 		if diff := cmp.Diff(got, n.Speak(text)); diff != "" {

@@ -12,6 +12,8 @@ var (
 	decimalForm   = regexp.MustCompile(`^\d{1,18}(?:,\d{1,9})?`)
 	englishForm   = regexp.MustCompile(`^\d{1,3}(?:,\d{3}){2,5}`)
 	listForm      = regexp.MustCompile(`^\d{1,9}(?:,\d{1,9}){2,20}`)
+	ratioForm     = regexp.MustCompile(`^\d{1,4}(?::\d{1,4}){1,3}`)
+	chainForm     = regexp.MustCompile(`^\d{1,9}(?:-\d{1,9}){2,8}`)
 	sectionForm   = regexp.MustCompile(`^\d{1,9}(?:\.\d{1,9}){1,8}`)
 )
 
@@ -129,6 +131,8 @@ func (n Normalizer) amount(written string) string {
 	switch {
 	case !decimal:
 		return spoken
+	case fraction == "000" && whole != "0": // nobody writes three zeros behind a decimal comma
+		return n.cardinal(strings.ReplaceAll(whole, ".", "") + fraction)
 	case len(fraction) > 3:
 		return spoken + " phẩy " + spellDigits(fraction)
 	}
@@ -173,6 +177,30 @@ func continuesNumber(s string) bool {
 	return (s[0] == '.' || s[0] == ',') && len(s) > 1 && isDigit(rune(s[1]))
 }
 
+// chain reads numbers joined by dashes, three at least, one after the other: it
+// is a mark and no range.
+func (r *reader) chain() (int, string) {
+	m := chainForm.FindString(r.ahead())
+	if m == "" || !r.ends(len(m)) || continuesNumber(r.aheadFrom(len(m))) {
+		return 0, ""
+	}
+	return len(m), r.joined(m, "-", ", ")
+}
+
+// ratio reads what colons compare: "tỷ lệ 3:1".
+func (r *reader) ratio() (int, string) {
+	m := ratioForm.FindString(r.ahead())
+	switch r.previous() {
+	case "lệ", "chia", "pha", "tỷ", "tỉ":
+	default:
+		return 0, ""
+	}
+	if m == "" || !r.ends(len(m)) {
+		return 0, ""
+	}
+	return len(m), r.joined(m, ":", " trên ")
+}
+
 // number reads whatever no other rule took; it always takes at least one digit.
 func (r *reader) number() (int, string) {
 	s := r.ahead()
@@ -183,7 +211,15 @@ func (r *reader) number() (int, string) {
 		}
 	case "tháng":
 		if n := digitRun(s); n <= 2 && !continuesNumber(s[n:]) {
-			return n, r.n.month(atoi(s[:n]))
+			if before := strings.TrimRight(r.behind(), " "); lastWord(before[:len(before)-len("tháng")]) == "rằm" {
+				switch atoi(s[:n]) {
+				case 1:
+					return n, "Giêng"
+				case 12:
+					return n, "Chạp"
+				}
+			}
+			return n, r.month(atoi(s[:n]), n)
 		}
 	}
 	if n := r.amountAt(0); n > 0 {

@@ -6,11 +6,11 @@ import (
 )
 
 var (
-	phoneForm     = regexp.MustCompile(`^(?:0\d{1,10}|\+84)(?:[. -]\d{1,7}){0,5}`)
+	phoneForm     = regexp.MustCompile(`^(?:0\d{1,10}|\+84\d{0,10})(?:[. -]\d{1,7}){0,5}`)
 	areaCodeForm  = regexp.MustCompile(`^\(0\d{1,3}\) ?\d{1,7}(?:[. -]\d{3,4}){0,3}`)
 	hotlineForm   = regexp.MustCompile(`^1[89]00(?:[. ]?\d{2,6}){1,3}`)
-	emergencyForm = regexp.MustCompile(`^11[1-5](?:(?:, | hoặc | và | hay |/)11[1-5]){0,4}`)
-	plateForm     = regexp.MustCompile(`^\d{2}[A-ZĐ]{1,2}\d?[- .]\d{3}\.?\d{2}`)
+	emergencyForm = regexp.MustCompile(`^(?:11[1-5]|156|1022)(?:(?:, | hoặc | và | hay |/)(?:11[1-5]|156|1022)){0,5}`)
+	plateForm     = regexp.MustCompile(`^\d{2}-?[A-ZĐ]{1,2}\d?(?:[- .]| - )(?:\d{3}\.?\d{2}|\d{4}\b)`)
 )
 
 // digitByDigit reads marks made of digits: telephone numbers in their groups
@@ -36,7 +36,7 @@ func (r *reader) digitByDigit() (int, string) {
 	if n, spoken := r.shortNumber(); n > 0 {
 		return n, spoken
 	}
-	if run >= 10 && !continuesNumber(s[run:]) && !r.moneyFollows(run) {
+	if run >= 10 && !continuesNumber(s[run:]) && !r.moneyFollows(run) && !strings.HasSuffix(s[:run], "000000") {
 		return run, strings.Join(spellGroups(s[:run]), ", ")
 	}
 	return 0, ""
@@ -85,13 +85,15 @@ func (r *reader) shortNumber() (int, string) {
 	run := digitRun(s)
 	m := emergencyForm.FindString(s)
 	switch r.previous() {
-	case "gọi", "đài", "thoại", "đt", "hotline", "nóng":
+	case "gọi", "đài", "thoại", "đt", "sđt", "hotline", "nóng", "lẻ":
 		if m == "" && between(run, 3, 5) {
 			m = s[:run]
 		}
 	case "báo", "số", "bấm", "quay", "máy":
 	default:
-		return 0, ""
+		if !r.listsPhones() {
+			return 0, ""
+		}
 	}
 	if m == "" || !r.ends(len(m)) || continuesNumber(s[len(m):]) || strings.HasPrefix(s[len(m):], "/") {
 		return 0, ""
@@ -108,6 +110,23 @@ func (r *reader) shortNumber() (int, string) {
 		return len(m), strings.Join(words, "")
 	}
 	return 0, ""
+}
+
+// listsPhones reports whether another number stands just before, on a line that
+// speaks of telephones: "gọi 1022, 113".
+func (r *reader) listsPhones() bool {
+	before := r.behind()
+	cut := strings.TrimRight(before, " ")
+	joined := strings.HasSuffix(cut, ",") || strings.HasSuffix(cut, " và") || strings.HasSuffix(cut, " hoặc") || strings.HasSuffix(cut, " hay")
+	if !joined {
+		return false
+	}
+	cut = strings.TrimRight(cut, ", vàhoặcy")
+	if cut == "" || !isDigit(rune(cut[len(cut)-1])) {
+		return false
+	}
+	before = strings.ToLower(before)
+	return strings.Contains(before, "gọi") || strings.Contains(before, "tổng đài") || strings.Contains(before, "nóng") || strings.Contains(before, "điện thoại")
 }
 
 // emergencySplit cuts "113, 114" into numbers (even places) and what stands
@@ -132,14 +151,18 @@ func emergencySplit(s string) []string {
 // group is cut into the usual ones.
 func spellPhone(s string) string {
 	var groups []string
+	if rest, ok := strings.CutPrefix(s, "+84"); ok {
+		s = rest
+		groups = append(groups, "cộng tám bốn")
+	}
 	for _, part := range strings.FieldsFunc(s, func(c rune) bool { return !isDigit(c) }) {
+		if len(part) > 5 && (strings.HasPrefix(part, "1800") || strings.HasPrefix(part, "1900")) {
+			groups = append(groups, spellDigits(part[:4]))
+			part = part[4:]
+		}
 		groups = append(groups, spellGroups(part)...)
 	}
-	spoken := strings.Join(groups, ", ")
-	if strings.HasPrefix(s, "+") {
-		return "cộng " + spoken
-	}
-	return spoken
+	return strings.Join(groups, ", ")
 }
 
 // spellGroups reads digits one by one, in groups of three counted from the end;
@@ -163,6 +186,10 @@ func spellPlate(plate string) string {
 	var groups []string
 	for _, part := range strings.FieldsFunc(plate, func(c rune) bool { return strings.ContainsRune("- .", c) }) {
 		var words []string
+		if digitRun(part) == 5 { // written without its dot
+			groups = append(groups, spellDigits(part[:3]))
+			part = part[3:]
+		}
 		for _, c := range part {
 			if isDigit(c) {
 				words = append(words, digitNames[c-'0'])

@@ -3,7 +3,7 @@ package voice
 import "regexp"
 
 const (
-	clockPattern = `(\d{1,2})(?:[hHgG](\d{2})|:(\d{2})|[hH])`
+	clockPattern = `(\d{1,2})(?:[hHgG] ?(\d{2})(?:['’′]|ph?\b)?|:(\d{2})|[hH])`
 	dashPattern  = `\s?[-–—]\s?`
 )
 
@@ -11,6 +11,8 @@ var (
 	clockForm      = regexp.MustCompile(`^` + clockPattern)
 	clockRangeForm = regexp.MustCompile(`^` + clockPattern + dashPattern + clockPattern)
 	hourRangeForm  = regexp.MustCompile(`^(\d{1,2})` + dashPattern + clockPattern)
+	secondsForm    = regexp.MustCompile(`^(\d{1,2}):([0-5]\d):([0-5]\d)`)
+	minutesForm    = regexp.MustCompile(`^(\d{1,3})(?:['’′]|ph?)(?:(\d{1,2})(?:s|''|\b))?`)
 	bareHourForm   = regexp.MustCompile(`^(\d{1,2})g`)
 )
 
@@ -18,6 +20,24 @@ var (
 // …" unless the writer already did.
 func (r *reader) clockTime() (int, string) {
 	s := r.ahead()
+	if m := secondsForm.FindStringSubmatch(s); m != nil && r.endsTime(len(m[0])) {
+		if spoken, ok := r.n.clock(m[1], m[2]); ok {
+			if atoi(m[3]) > 0 {
+				if atoi(m[2]) >= 10 {
+					spoken += " phút"
+				}
+				spoken += " " + r.n.small(atoi(m[3])) + " giây"
+			}
+			return len(m[0]), spoken
+		}
+	}
+	if m := minutesForm.FindStringSubmatch(s); m != nil && r.ends(len(m[0])) {
+		spoken := r.n.small(atoi(m[1])) + " phút"
+		if m[2] != "" && atoi(m[2]) > 0 {
+			spoken += " " + r.n.small(atoi(m[2])) + " giây"
+		}
+		return len(m[0]), spoken
+	}
 	if m := clockRangeForm.FindStringSubmatch(s); m != nil && r.endsTime(len(m[0])) {
 		from, ok := r.n.clock(m[1], m[2]+m[3])
 		to, ok2 := r.n.clock(m[4], m[5]+m[6])

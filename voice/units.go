@@ -14,13 +14,19 @@ var unitNames = map[string]string{
 	"dm²": "đề-xi-mét vuông", "dm2": "đề-xi-mét vuông", "cm²": "xăng-ti-mét vuông", "cm2": "xăng-ti-mét vuông",
 	"m³": "mét khối", "m3": "mét khối", "dm³": "đề-xi-mét khối", "dm3": "đề-xi-mét khối",
 	"cm³": "xăng-ti-mét khối", "cm3": "xăng-ti-mét khối",
+	"Km": "ki-lô-mét", "KM": "ki-lô-mét", "Ha": "héc-ta", "M2": "mét vuông", "M3": "mét khối", "inch": "in", "mm3": "mi-li-mét khối",
 	"ha": "héc-ta", "kg": "ki-lô-gam", "Kg": "ki-lô-gam", "KG": "ki-lô-gam", "g": "gam", "gr": "gam", "mg": "mi-li-gam", "µg": "mi-crô-gam",
 	"l": "lít", "ml": "mi-li-lít", "mL": "mi-li-lít",
+	"cc": "xê-xê", "µm": "mi-crô-mét", "mmHg": "mi-li-mét thủy ngân", "kcal": "ki-lô ca-lo", "ppm": "phần triệu",
+	"v": "vôn", "mV": "mi-li-vôn", "mA": "mi-li-am-pe", "Ah": "am-pe giờ", "hp": "mã lực", "HP": "mã lực", "CV": "mã lực",
+	"kw": "ki-lô-oát", "Kw": "ki-lô-oát", "kwh": "ki-lô-oát giờ", "Kwh": "ki-lô-oát giờ", "KWH": "ki-lô-oát giờ", "MWp": "mê-ga-oát píc",
+	"hz": "héc", "khz": "ki-lô-héc", "mhz": "mê-ga-héc", "Mhz": "mê-ga-héc", "ghz": "gi-ga-héc", "GHz": "gi-ga-héc", "Ghz": "gi-ga-héc",
+	"KB": "ki-lô-bai", "kb": "ki-lô-bai", "Mb": "mê-ga-bai", "mb": "mê-ga-bai", "Gb": "gi-ga-bai", "gb": "gi-ga-bai", "Mbps": "mê-ga-bít một giây",
 	"V": "vôn", "kV": "ki-lô-vôn", "KV": "ki-lô-vôn", "kVA": "ki-lô-vôn am-pe", "KVA": "ki-lô-vôn am-pe",
 	"W": "oát", "kW": "ki-lô-oát", "KW": "ki-lô-oát", "MW": "mê-ga-oát", "Wp": "oát píc", "kWp": "ki-lô-oát píc",
 	"kWh": "ki-lô-oát giờ", "KWh": "ki-lô-oát giờ", "Hz": "héc", "kHz": "ki-lô-héc", "MHz": "mê-ga-héc",
 	"dB": "đề-xi-ben", "dBA": "đề-xi-ben", "GB": "gi-ga-bai", "MB": "mê-ga-bai",
-	"%": "phần trăm", "°C": "độ xê", "oC": "độ xê", "ºC": "độ xê", "°": "độ",
+	"%": "phần trăm", "°F": "độ ép", "°c": "độ xê", "°K": "độ ca", "°C": "độ xê", "oC": "độ xê", "ºC": "độ xê", "°": "độ",
 	"h": "giờ", "s": "giây", "ph": "phút",
 }
 
@@ -30,7 +36,9 @@ var countedNames = map[string]bool{
 	"lượt": true, "chuyến": true, "tấn": true, "tạ": true, "yến": true, "lít": true, "bao": true, "cây": true,
 	"buổi": true, "giờ": true, "phút": true, "ngày": true, "tháng": true, "ca": true, "liều": true, "mũi": true,
 	"thùng": true, "chai": true, "tiết": true, "lạng": true, "bữa": true, "giọt": true, "thìa": true, "mét": true,
-	"khối": true, "số": true, "cháu": true, "em": true, "công": true, "sào": true, "đêm": true, "tuần": true,
+	"khối": true, "số": true, "vòng": true, "bánh": true, "kỳ": true, "quả": true, "quyển": true, "căn": true, "thửa": true, "xe": true,
+	"máy": true, "nhà": true, "bát": true, "khẩu": true, "điểm": true, "lớp": true, "bài": true, "gốc": true, "đàn": true, "trẻ": true,
+	"học": true, "nghìn": true, "triệu": true, "tỷ": true, "bông": true, "khóm": true, "dảnh": true, "cháu": true, "em": true, "công": true, "sào": true, "đêm": true, "tuần": true,
 }
 
 var (
@@ -38,7 +46,7 @@ var (
 	rangeForm      = regexp.MustCompile(`^` + dashPattern)
 	timesForm      = regexp.MustCompile(`^ ?[x×] ?\d`)
 	multiplierForm = regexp.MustCompile(`^[ \x{a0}]?(nghìn|ngàn|triệu|trđ|tr|tỷ|tỉ|k|K)`)
-	currencyForm   = regexp.MustCompile(`^[ \x{a0}]?(đồng|đ|₫|VNĐ|VND|vnđ|vnd|USD|\$)`)
+	currencyForm   = regexp.MustCompile(`^[ \x{a0}]?(đồng|đ|₫|VNĐ|VND|vnđ|vnd|Vnđ|USD|usd|Usd|EUR|\$|€|£|¥)`)
 	millionForm    = regexp.MustCompile(`^(\d{1,3})tr(\d{1,3})`)
 	unitForm       = regexp.MustCompile(`^[ \x{a0}]?([\pL°º%‰µ]+[²³]|[a-z]{1,2}[23]|[\pL°º%µ]+)`)
 	perForm        = regexp.MustCompile(`^/([\pLµ]+[²³]|[a-z]{1,2}[23]|[\pLµ]+)`)
@@ -69,7 +77,12 @@ func (r *reader) quantity() (int, string) {
 			if k == 0 {
 				break
 			}
-			spoken += " trên " + r.n.amount(r.aheadFrom(n + 1)[:k])
+			if i == 0 && usualShare(r.ahead()[:n+1+k]) { // 1/2 kg
+				part, whole, _ := strings.Cut(r.ahead()[:n+1+k], "/")
+				spoken = r.n.share(part, whole)
+			} else {
+				spoken += " trên " + r.n.amount(r.aheadFrom(n + 1)[:k])
+			}
 			n += 1 + k
 			joined = true
 		}
@@ -130,6 +143,10 @@ func (r *reader) signed() (int, string) {
 	}
 	spoken := "âm"
 	switch sign {
+	case "-", "−":
+		if r.previous() == "âm" {
+			spoken = ""
+		}
 	case "+":
 		spoken = "cộng"
 	case "±":
@@ -176,7 +193,7 @@ func larger(a, b string) bool {
 // millions reads how people write prices: 1tr2 and 1tr200 are 1.200.000.
 func (r *reader) millions() (int, string) {
 	m := millionForm.FindStringSubmatch(r.ahead())
-	if m == nil || !r.ends(len(m[0])) {
+	if m == nil || !r.ends(len(m[0])) && r.runeAt(len(m[0])) != 'đ' {
 		return 0, ""
 	}
 	rest := strings.TrimLeft((m[2] + "00")[:3], "0")
@@ -184,12 +201,20 @@ func (r *reader) millions() (int, string) {
 	if rest != "" {
 		spoken += " " + r.n.cardinal(rest) + " " + r.n.thousand()
 	}
-	return len(m[0]), spoken
+	n := len(m[0])
+	if c := currencyForm.FindStringSubmatch(r.aheadFrom(n)); c != nil && r.ends(n+len(c[0])) {
+		spoken, n = spoken+" "+currency(c[1]), n+len(c[0])
+	}
+	k, per := r.per(n)
+	return n + k, spoken + per
 }
 
 // unit reads what is measured n bytes ahead; money reports whether it is money.
 func (r *reader) unit(n int) (length int, spoken string, money bool) {
 	s := r.aheadFrom(n)
+	if before := r.previous(); before == "vàng" && strings.HasPrefix(s, "K") { // 24K
+		return 0, "", false
+	}
 	if m := multiplierForm.FindStringSubmatch(s); m != nil && r.ends(n+len(m[0])) {
 		length = len(m[0])
 		c := currencyForm.FindStringSubmatch(s[length:])
@@ -210,6 +235,8 @@ func (r *reader) unit(n int) (length int, spoken string, money bool) {
 		if paid {
 			length += len(c[0])
 			spoken += " " + currency(c[1])
+		} else if m := unitForm.FindStringSubmatch(s[length:]); m != nil && len(m[1]) > 1 && unitNames[m[1]] != "" && r.ends(n+length+len(m[0])) {
+			return length + len(m[0]), strings.TrimSuffix(spoken, " đồng") + " " + unitNames[m[1]], false // triệu m³
 		}
 		return length, spoken, true
 	}
@@ -267,8 +294,14 @@ func (r *reader) per(n int) (int, string) {
 
 func currency(written string) string {
 	switch written {
-	case "USD", "$":
+	case "USD", "usd", "Usd", "$":
 		return "đô-la Mỹ"
+	case "EUR", "€":
+		return "ơ-rô"
+	case "£":
+		return "bảng Anh"
+	case "¥":
+		return "yên Nhật"
 	}
 	return "đồng"
 }
@@ -279,6 +312,9 @@ var slashForm = regexp.MustCompile(`^\d{1,9}(?:/\d{1,9}){1,5}`)
 // the number of a house, a document number without its letters, a fraction.
 func (r *reader) slashed() (int, string) {
 	m := slashForm.FindString(r.ahead())
+	if m == "24/24" && r.runeAt(len(m)) == 'h' && r.ends(len(m)+1) {
+		return len(m) + 1, "hai mươi bốn trên hai mươi bốn giờ"
+	}
 	if m == "" || !r.ends(len(m)) || continuesNumber(r.aheadFrom(len(m))) {
 		return 0, ""
 	}
@@ -301,12 +337,115 @@ func (r *reader) slashed() (int, string) {
 		if r.n.South {
 			glue = " xẹt "
 		}
-	case len(parts) == 2 && partOf(r.next(len(m))):
-		glue = " phần "
+	case len(parts) == 2 && (partOf(r.next(len(m))) || usualShare(m) && r.fraction() && !onScale(r.previous())), r.shareBehind(m):
+		return len(m), r.n.share(parts[0], parts[1])
+	case r.onMap():
 	case !r.fraction():
 		return 0, ""
 	}
 	return len(m), r.joined(m, "/", glue)
+}
+
+// share is a part of a whole: "ba phần tư".
+func (n Normalizer) share(part, whole string) string {
+	if whole == "4" {
+		whole = "tư"
+	} else {
+		whole = n.cardinal(whole)
+	}
+	return n.cardinal(part) + " phần " + whole
+}
+
+// usualShare reports whether people think of the fraction as a share: halves,
+// thirds, quarters.
+func usualShare(m string) bool {
+	switch m {
+	case "1/2", "1/3", "2/3", "1/4", "3/4":
+		return true
+	}
+	return false
+}
+
+// onScale reports whether a word announces marks out of so many.
+func onScale(word string) bool { return word == "điểm" || word == "mức" || word == "chạy" }
+
+// shareBehind reports whether a usual share is meant because of the word before:
+// "giảm 1/2".
+func (r *reader) shareBehind(m string) bool {
+	if !usualShare(m) {
+		return false
+	}
+	switch r.previous() {
+	case "giảm", "tăng", "còn", "khoảng", "gần", "hơn", "quá", "chiếm", "bằng", "cắt", "chừng", "bỏ", "được", "đạt", "âm", "uống", "ăn", "xong", "trừ":
+		return true
+	}
+	return false
+}
+
+// onMap reports whether the scale of a map or a mixture is meant: "tỷ lệ 1/500".
+func (r *reader) onMap() bool {
+	m := slashForm.FindString(r.ahead())
+	if strings.Count(m, "/") != 1 {
+		return false
+	}
+	switch r.previous() {
+	case "lệ", "pha", "loãng", "đồ":
+		return true
+	}
+	return false
+}
+
+var mixedForm = regexp.MustCompile(`^(\d{1,3}) ((\d)/(\d))`)
+
+// mixed reads a whole and a share: "5 1/2" is "năm và một phần hai".
+func (r *reader) mixed() (int, string) {
+	m := mixedForm.FindStringSubmatch(r.ahead())
+	if m == nil || !usualShare(m[2]) || !r.ends(len(m[0])) || r.runeAt(len(m[0])) == '/' || announcesDay(r.previous()) {
+		return 0, ""
+	}
+	n, spoken := len(m[0]), r.n.cardinal(m[1])+" và "+r.n.share(m[3], m[4])
+	if k, unit, _ := r.unit(n); k > 0 {
+		return n + k, spoken + " " + unit
+	}
+	return n, spoken
+}
+
+// dollars reads "$20" with the word where people say it.
+func (r *reader) dollars() (int, string) {
+	n := r.amountAt(1)
+	if n == 0 {
+		return 0, ""
+	}
+	return 1 + n, r.n.amount(r.aheadFrom(1)[:n]) + " " + currency("$")
+}
+
+// measure reads the sign of a measure behind a number that was written in words:
+// "một kg", "mỗi m2".
+func (r *reader) measure() (int, string) {
+	switch before := r.previous(); before {
+	case "mỗi", "từng", "vài", "mấy", "nửa", "chục":
+	default:
+		if !isNumberWord(before) {
+			return 0, ""
+		}
+	}
+	m := unitForm.FindStringSubmatch(r.ahead())
+	if m == nil || len(m[0]) != len(m[1]) || utf8.RuneCountInString(m[1]) < 2 || unitNames[m[1]] == "" || !r.ends(len(m[0])) {
+		return 0, ""
+	}
+	return len(m[0]), unitNames[m[1]]
+}
+
+// times reads the "x" between two measures as "nhân".
+func (r *reader) times() (int, string) {
+	if !strings.HasPrefix(r.ahead(), "x ") || !isDigit(r.runeAt(2)) {
+		return 0, ""
+	}
+	before := r.previous()
+	if unit := strings.TrimLeft(before, "0123456789"); before == "" || unit != "" && unitNames[unit] == "" {
+		return 0, ""
+	}
+	return 1, "nhân"
 }
 
 // roundTheClock reports whether s begins with "24/7", which is a date only
@@ -333,8 +472,11 @@ func (r *reader) fraction() bool {
 	if strings.Count(m, "/") != 1 || announcesDay(r.previous()) {
 		return false
 	}
+	if r.onMap() || r.shareBehind(m) {
+		return true
+	}
 	switch r.previous() {
-	case "mức", "điểm", "đạt", "lệ", "chạy":
+	case "mức", "điểm", "đạt", "lệ", "chạy", "lực":
 		return true
 	}
 	next := strings.ToLower(r.next(len(m)))
@@ -343,7 +485,7 @@ func (r *reader) fraction() bool {
 	}
 	switch next {
 	case "tổ", "hộ", "phiếu", "đại", "thành", "thôn", "xã", "phường", "người", "học", "máy", "xóm", "ấp", "bản",
-		"cụm", "viên", "thìa", "mũi", "tiêu", "chỉ", "nội", "loa", "giờ", "cháu", "em", "trường", "trạm", "lớp", "ý":
+		"cụm", "viên", "thìa", "mũi", "tiêu", "chỉ", "nội", "loa", "giờ", "cháu", "hội", "công", "cán", "đảng", "đoàn", "cử", "điểm", "em", "trường", "trạm", "lớp", "ý":
 		return true
 	}
 	return false
