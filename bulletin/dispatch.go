@@ -54,12 +54,16 @@ func communesOf(slots []slot) []loa.Path {
 	return all
 }
 
-// plans writes the complete plan of each commune from all that stands in its
-// sessions for the life of a plan. coming and going name the bulletin that this
+// plans arranges the sessions of each commune anew and writes its complete plan
+// from all that stands in them for the life of a plan: what fell out for a
+// bulletin that went may come in again, and without bulletins there is no tune. coming and going name the bulletin that this
 // transaction dispatches or takes back, as its new state is not stored yet.
 func (f *Flow) plans(tx *db.Tx, communes []loa.Path, coming, going string) (versions []string, emits []journal.Emit, err error) {
 	for _, c := range communes {
 		if err := holdStation(tx, c); err != nil {
+			return nil, nil, err
+		}
+		if err := f.rearrange(tx, c); err != nil {
 			return nil, nil, err
 		}
 		due, err := dueSlots(tx, c, tx.NowMS()-justBegan, tx.Now().Add(speaker.PlanLife).UnixMilli(), coming, going)
@@ -68,7 +72,7 @@ func (f *Flow) plans(tx *db.Tx, communes []loa.Path, coming, going string) (vers
 		}
 		slots := make([]wire.Slot, len(due))
 		for i, s := range due {
-			slots[i] = wire.Slot{ID: s.ID, Warrant: s.Warrant, Start: s.Start, Repeat: s.Repeat}
+			slots[i] = wire.Slot{ID: s.ID, Warrant: s.Warrant, Start: s.Start, Repeat: s.Repeat, Poles: s.Poles}
 		}
 		version, emit, err := speaker.WritePlan(tx, f.Keys, c, slots)
 		if err != nil {

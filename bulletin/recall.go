@@ -83,6 +83,9 @@ func (f *Flow) withdraw(tx *db.Tx, b *Bulletin) ([]journal.Emit, error) {
 		tx.NowMS(), b.ID, tx.NowMS()); err != nil {
 		return nil, fmt.Errorf("cancel slots: %w", err)
 	}
+	if _, err := tx.Exec(`DELETE FROM unplaced WHERE bulletin_id = ?`, b.ID); err != nil {
+		return nil, err
+	}
 	_, emits, err := f.plans(tx, communes, "", b.ID)
 	return emits, err
 }

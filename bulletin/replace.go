@@ -17,7 +17,6 @@ import (
 	"loa/db"
 	"loa/journal"
 	"loa/speaker"
-	"loa/wire"
 )
 
 // standing are the states in which a bulletin may be replaced.
@@ -219,86 +218,35 @@ func (f *Flow) inherit(tx *db.Tx, b *Bulletin, was aheadSlot) error {
 	if !slices.ContainsFunc(b.Scope, func(p loa.Path) bool { return p.Covers(was.Commune) || was.Commune.Covers(p) }) {
 		return errElsewhere
 	}
-	it := Item{Slot: loa.NewID(tx.Now()), Bulletin: b.ID, Title: b.Title, Priority: b.Class == wire.Priority,
-		Position: was.Position, Start: was.Start, MS: b.slotMS()}
+	it := b.item(tx)
+	it.Position = was.Position
+	s, ok, err := sessionOf(tx, was.Commune, was.Session)
+	if err != nil && loa.CodeOf(err) != loa.Invalid {
+		return err
+	}
+	if ok {
+		if was.Start <= tx.NowMS()+tooLate { // else the order decides
+			it.Start = was.Start
+		}
+		_, err := enter(tx, b, s, it, -1)
+		return err
+	}
 	policies, err := speaker.Policies(tx, was.Commune)
 	if err != nil {
 		return err
 	}
-	moved := []Item{it}
-	if s, ok, err := sessionOf(tx, was); err != nil {
-		return err
-	} else if ok {
-		if s.Items, err = itemsOf(tx, was.Commune, was.Session); err != nil {
-			return err
-		}
-		if s.taken, err = itemsBeside(tx, was.Commune, s); err != nil {
-			return err
-		}
-		before := s.Items
-		if it.Start > tx.NowMS()+tooLate {
-			it.Start = 0 // the order decides
-		}
-		s.Items = append(slices.Clone(before), it)
-		if moved, err = s.arrange(tx.NowMS()); err != nil {
-			return err
-		}
-	} else {
-		busy, err := itemsFrom(tx, was.Commune, was.Start-time.Hour.Milliseconds())
-		if err != nil {
-			return err
-		}
-		moved[0].Start = opening(busy, was.Start, it.MS)
-	}
-	for _, a := range moved {
-		who := *b
-		if a.Bulletin != b.ID {
-			if who, err = load(tx, a.Bulletin); err != nil {
-				return err
-			}
-		}
-		if err := who.allowed(policies, was.Commune, a.Start); err != nil {
-			return err
-		}
-		if a.Slot == it.Slot {
-			it = a
-		}
-	}
-	if err := insertSlot(tx, was.Commune, was.Session, it); err != nil {
-		return err
-	}
-	for _, a := range moved {
-		if err := moveSlot(tx, a); err != nil {
-			return err
-		}
-	}
-	if err := b.countPlays(tx); err != nil { // the new version may promise fewer
-		if _, gone := tx.Exec(`DELETE FROM slot WHERE id = ?`, it.Slot); gone != nil {
-			return gone
-		}
-		return err
-	}
-	return nil
-}
-
-// sessionOf is the session of a slot, false for one that plays by itself or whose
-// frame is gone.
-func sessionOf(tx *db.Tx, s aheadSlot) (Session, bool, error) {
-	day, part, _ := strings.Cut(s.Session, "/")
-	at, err := time.ParseInLocation(time.DateOnly, day, loa.Zone())
+	busy, err := itemsFrom(tx, was.Commune, was.Start-time.Hour.Milliseconds())
 	if err != nil {
-		return Session{}, false, nil
+		return err
 	}
-	frames, err := framesOf(tx, s.Commune)
-	if err != nil {
-		return Session{}, false, err
+	it.Start = opening(busy, was.Start, it.MS)
+	if err := b.allowed(policies, was.Commune, it.Start); err != nil {
+		return err
 	}
-	i := slices.IndexFunc(frames, func(fr Frame) bool { return fr.Part == part })
-	if i < 0 {
-		return Session{}, false, nil
+	if err := b.countPlays(tx, slot{Commune: was.Commune, Start: it.Start, Repeat: it.Repeat}); err != nil {
+		return err // the new version may promise fewer
 	}
-	session, ok := frames[i].on(at)
-	return session, ok, nil
+	return insertSlot(tx, was.Commune, was.Session, it, -1)
 }
 
 // Sounded reports whether a bulletin has been on the air: a slot of it has begun.

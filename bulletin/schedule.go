@@ -49,80 +49,81 @@ func (f *Flow) Schedule(ctx context.Context, who loa.Actor, id string, choices [
 		if len(placed) == 0 {
 			return journal.Entry{}, loa.Errorf(loa.Conflict, "schedule.nobody")
 		}
-		return journal.Entry{Data: placed}, b.countPlays(tx)
+		return journal.Entry{Data: placed}, nil
 	})
 }
 
 // place puts b into one session of one commune and arranges the session anew.
 func (f *Flow) place(tx *db.Tx, b *Bulletin, commune loa.Path, c Choice) (Item, error) {
-	day, err := time.ParseInLocation(time.DateOnly, c.Day, loa.Zone())
-	if err != nil {
-		return Item{}, loa.Errorf(loa.Invalid, "schedule.day", c.Day)
+	if err := holdStation(tx, commune); err != nil {
+		return Item{}, err
 	}
-	frames, err := framesOf(tx, commune)
+	s, ok, err := sessionOf(tx, commune, c.Day+"/"+c.Part)
 	if err != nil {
 		return Item{}, err
 	}
-	i := slices.IndexFunc(frames, func(fr Frame) bool { return fr.Part == c.Part })
-	if i < 0 {
-		return Item{}, loa.Errorf(loa.Conflict, "session.none", string(commune), c.Day)
-	}
-	s, ok := frames[i].on(day)
 	if !ok {
 		return Item{}, loa.Errorf(loa.Conflict, "session.none", string(commune), c.Day)
 	}
 	if s.End <= tx.NowMS() {
 		return Item{}, loa.Errorf(loa.Conflict, "session.over", s.Name, c.Day)
 	}
-	if err := holdStation(tx, commune); err != nil {
-		return Item{}, err
-	}
-	if s.Items, err = itemsOf(tx, commune, s.Key()); err != nil {
-		return Item{}, err
-	}
-	if s.taken, err = itemsBeside(tx, commune, s); err != nil {
-		return Item{}, err
-	}
 	for _, it := range s.Items {
 		if it.Bulletin == b.ID {
 			return Item{}, loa.Errorf(loa.Conflict, "schedule.twice", s.Name, c.Day)
 		}
 	}
-	it := Item{Slot: loa.NewID(tx.Now()), Bulletin: b.ID, Title: b.Title, Priority: b.Class == wire.Priority,
-		Position: tx.NowMS(), MS: b.slotMS()}
-	s.Items = append(s.Items, it)
-	arranged, err := s.arrange(tx.NowMS())
-	if err != nil {
-		return Item{}, err
-	}
-	if err := insertSlot(tx, commune, s.Key(), it); err != nil {
-		return Item{}, err
-	}
-	policies, err := speaker.Policies(tx, commune)
-	if err != nil {
-		return Item{}, err
-	}
-	for _, a := range arranged {
-		if err := moveSlot(tx, a); err != nil {
-			return Item{}, err
+	return enter(tx, b, s, b.item(tx), -1)
+}
+
+// enter puts an item of b into a session, arranges it anew and checks that
+// everything that moves may still sound where it comes to stand. A refusal has
+// written nothing.
+func enter(tx *db.Tx, b *Bulletin, s Session, it Item, repeats int) (Item, error) {
+	before := s.Items
+	s.Items = append(slices.Clone(before), it)
+	order := s.Arrange(tx.NowMS())
+	if slices.ContainsFunc(order.Out, func(o Item) bool { return o.Slot == it.Slot }) {
+		if it.From > s.End-it.MS || it.Until < s.Start+it.MS {
+			return Item{}, loa.Errorf(loa.Conflict, "schedule.outside_warrant")
 		}
+		return Item{}, loa.Errorf(loa.Conflict, "session.full", s.Name, s.Day)
+	}
+	policies, err := speaker.Policies(tx, s.Path)
+	if err != nil {
+		return Item{}, err
+	}
+	for _, a := range order.Items {
 		who := b
-		if a.Slot == it.Slot {
+		switch {
+		case a.Slot == it.Slot:
 			it = a
-		} else if a.moved(s.Items) {
+		case a.Kind == KindBulletins && a.moved(before):
 			other, err := load(tx, a.Bulletin)
 			if err != nil {
 				return Item{}, err
 			}
 			who = &other
-		} else {
+		default:
 			continue
 		}
-		if err := who.allowed(policies, commune, a.Start); err != nil {
+		if err := who.allowed(policies, s.Path, a.Start); err != nil {
 			return Item{}, err
 		}
 	}
-	return it, nil
+	if err := b.countPlays(tx, slot{Commune: s.Path, Start: it.Start, Repeat: it.Repeat}); err != nil {
+		return Item{}, err
+	}
+	if err := insertSlot(tx, s.Path, s.Key(), it, repeats); err != nil {
+		return Item{}, err
+	}
+	return it, keepOrder(tx, s, order)
+}
+
+// item is the bulletin as it enters a running order.
+func (b Bulletin) item(tx *db.Tx) Item {
+	return Item{Slot: loa.NewID(tx.Now()), Kind: KindBulletins, Bulletin: b.ID, Title: b.Title, Issuer: b.Path, Scope: b.Scope,
+		From: b.From, Until: b.Until, Priority: b.Class == wire.Priority, Position: tx.NowMS(), Repeat: b.Repeat, Chime: b.Chime, MS: b.slotMS()}
 }
 
 // moved reports whether an item starts at another moment than before.
@@ -136,7 +137,7 @@ func (b Bulletin) allowed(policies []wire.Policy, commune loa.Path, start int64)
 	if start < b.From || start+b.slotMS() > b.Until {
 		return loa.Errorf(loa.Conflict, "schedule.outside_warrant")
 	}
-	switch a := wire.PolicyAllows(policies, commune, b.Class, wire.NoRole, start, b.slotMS()); a.Why {
+	switch a := wire.PolicyAllows(policies, commune, b.Class, b.Role, start, b.slotMS()); a.Why {
 	case "":
 		return nil
 	case "policy.hours":
@@ -147,12 +148,14 @@ func (b Bulletin) allowed(policies []wire.Policy, commune loa.Path, start int64)
 }
 
 // countPlays holds the readings of all slots to what the warrant promises a day
-// and in all, in each commune: a speaker would refuse the rest.
-func (b Bulletin) countPlays(tx *db.Tx) error {
+// and in all, in each commune, with those about to be added: a speaker would
+// refuse the rest.
+func (b Bulletin) countPlays(tx *db.Tx, more ...slot) error {
 	slots, err := slotsOf(tx, b.ID)
 	if err != nil {
 		return err
 	}
+	slots = append(slots, more...)
 	type at struct {
 		commune loa.Path
 		day     string
@@ -160,8 +163,8 @@ func (b Bulletin) countPlays(tx *db.Tx) error {
 	days, all := map[at]int{}, map[loa.Path]int{}
 	for _, s := range slots {
 		k := at{s.Commune, time.UnixMilli(s.Start).In(loa.Zone()).Format(time.DateOnly)}
-		days[k] += 1 + b.Repeat
-		all[s.Commune] += 1 + b.Repeat
+		days[k] += 1 + s.Repeat
+		all[s.Commune] += 1 + s.Repeat
 		if days[k] > b.PlaysDay || all[s.Commune] > b.Plays {
 			return loa.Errorf(loa.Conflict, "schedule.too_often", b.PlaysDay, b.Plays)
 		}
@@ -192,7 +195,7 @@ func (f *Flow) PlayNow(ctx context.Context, who loa.Actor, id string) (Bulletin,
 			if err != nil {
 				return journal.Entry{}, err
 			}
-			it := Item{Slot: loa.NewID(tx.Now()), Bulletin: b.ID, Title: b.Title, Position: tx.NowMS(), MS: b.slotMS()}
+			it := b.item(tx)
 			it.Start = opening(busy, tx.NowMS()+f.Lead, it.MS)
 			policies, err := speaker.Policies(tx, c)
 			if err != nil {
@@ -202,7 +205,7 @@ func (f *Flow) PlayNow(ctx context.Context, who loa.Actor, id string) (Bulletin,
 				return journal.Entry{}, err
 			}
 			day := time.UnixMilli(it.Start).In(loa.Zone()).Format(time.DateOnly)
-			if err := insertSlot(tx, c, day+"/now", it); err != nil {
+			if err := insertSlot(tx, c, day+"/now", it, -1); err != nil {
 				return journal.Entry{}, err
 			}
 			placed = append(placed, it)

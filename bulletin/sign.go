@@ -16,7 +16,7 @@ import (
 )
 
 // Sign has the signer seal exactly the approved bytes; the sealed warrant is
-// kept by its hash. One that replaces another takes its slots in the same
+// kept by its hash, and goes into the sessions wanted for it. One that replaces another takes its slots in the same
 // transaction. If the signer does not believe the approval, the bulletin
 // goes back to waiting and the refusal stays with the evidence.
 func (f *Flow) Sign(ctx context.Context, id string) (Bulletin, error) {
@@ -70,7 +70,23 @@ func (f *Flow) Sign(ctx context.Context, id string) (Bulletin, error) {
 	if err == nil && s.row != "" {
 		f.Said(s.row, s.entry)
 	}
-	return b, err
+	if err != nil || len(b.Wanted) == 0 {
+		return b, err
+	}
+	return f.send(ctx, b)
+}
+
+// send takes a sealed bulletin on by itself, into the sessions wanted for it
+// and down to the speakers. What fails here a job takes up again.
+func (f *Flow) send(ctx context.Context, b Bulletin) (Bulletin, error) {
+	placed, err := f.Place(ctx, b.ID)
+	if err != nil || placed.State != Scheduled {
+		return b, nil //nolint:nilerr // it is sealed, which is what was asked; the rest is tried again
+	}
+	if sent, err := f.Dispatch(ctx, b.ID); err == nil {
+		return sent, nil
+	}
+	return placed, nil
 }
 
 // disbelieve records that the signer refused and hands the bulletin back; the

@@ -2,9 +2,7 @@ package bulletin
 
 import (
 	"errors"
-	"fmt"
 	"strings"
-	"time"
 
 	"loa"
 	"loa/db"
@@ -102,66 +100,6 @@ func pastUntil(tx *db.Tx) ([]string, error) {
 		ORDER BY id LIMIT 100`, args, func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
 }
 
-func framesOf(tx *db.Tx, commune loa.Path) ([]Frame, error) {
-	return db.All(tx, `SELECT path, part, name, from_min, until_min, days FROM session_frame WHERE path = ? ORDER BY from_min`,
-		[]any{commune}, func(scan func(...any) error) (fr Frame, err error) {
-			var days string
-			err = scan(&fr.Path, &fr.Part, &fr.Name, &fr.From, &fr.Until, &days)
-			for _, d := range days {
-				fr.Days = append(fr.Days, int(d-'0'))
-			}
-			return fr, err
-		})
-}
-
-// holdStation makes everybody who changes a commune's sessions or plan wait
-// for each other, so a running order is never arranged twice at once.
-func holdStation(tx *db.Tx, commune loa.Path) error {
-	if _, err := tx.Exec(`INSERT INTO commune (path) VALUES (?) ON CONFLICT (path) DO UPDATE SET path = excluded.path`, commune); err != nil {
-		return fmt.Errorf("hold station: %w", err)
-	}
-	return nil
-}
-
-const itemQuery = `SELECT slot.id, slot.bulletin_id, bulletin.title, slot.priority, slot.position, slot.start_ms, slot.ms
-	FROM slot JOIN bulletin ON bulletin.id = slot.bulletin_id WHERE slot.cancelled_at IS NULL AND slot.commune = ? AND `
-
-func scanItem(scan func(...any) error) (it Item, err error) {
-	var priority int
-	err = scan(&it.Slot, &it.Bulletin, &it.Title, &priority, &it.Position, &it.Start, &it.MS)
-	it.Priority = priority == 1
-	return it, err
-}
-
-func itemsOf(tx *db.Tx, commune loa.Path, session string) ([]Item, error) {
-	return db.All(tx, itemQuery+`slot.session = ? ORDER BY slot.start_ms, slot.position, slot.id`, []any{commune, session}, scanItem)
-}
-
-func itemsFrom(tx *db.Tx, commune loa.Path, from int64) ([]Item, error) {
-	return db.All(tx, itemQuery+`slot.start_ms >= ? ORDER BY slot.start_ms, slot.id`, []any{commune, from}, scanItem)
-}
-
-// itemsBeside lists what is on the air around a session without being in it.
-func itemsBeside(tx *db.Tx, commune loa.Path, s Session) ([]Item, error) {
-	return db.All(tx, itemQuery+`slot.session <> ? AND slot.start_ms >= ? AND slot.start_ms < ? ORDER BY slot.start_ms, slot.id`,
-		[]any{commune, s.Key(), s.Start - time.Hour.Milliseconds(), s.End}, scanItem)
-}
-
-func insertSlot(tx *db.Tx, commune loa.Path, session string, it Item) error {
-	priority := 0
-	if it.Priority {
-		priority = 1
-	}
-	_, err := tx.Exec(`INSERT INTO slot (id, bulletin_id, commune, session, priority, position, start_ms, ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		it.Slot, it.Bulletin, commune, session, priority, it.Position, it.Start, it.MS)
-	return err
-}
-
-func moveSlot(tx *db.Tx, it Item) error {
-	_, err := tx.Exec(`UPDATE slot SET start_ms = ? WHERE id = ? AND start_ms <> ?`, it.Start, it.Slot, it.Start)
-	return err
-}
-
 // slot is a planned start with what a plan needs of its bulletin.
 type slot struct {
 	ID      string
@@ -169,14 +107,20 @@ type slot struct {
 	Warrant string
 	Start   int64
 	Repeat  int
+	Kind    Kind
+	Poles   []string
 }
 
 func scanSlot(scan func(...any) error) (s slot, err error) {
-	return s, scan(&s.ID, &s.Commune, &s.Warrant, &s.Start, &s.Repeat)
+	var poles string
+	err = scan(&s.ID, &s.Commune, &s.Warrant, &s.Start, &s.Repeat, &s.Kind, &poles)
+	s.Poles = strings.Fields(poles)
+	return s, err
 }
 
-const slotQuery = `SELECT slot.id, slot.commune, bulletin.warrant, slot.start_ms, bulletin.repeat_count
-	FROM slot JOIN bulletin ON bulletin.id = slot.bulletin_id WHERE slot.cancelled_at IS NULL AND `
+const slotQuery = `SELECT slot.id, slot.commune, bulletin.warrant, slot.start_ms,
+		CASE WHEN slot.repeats < 0 THEN bulletin.repeat_count ELSE slot.repeats END, slot.kind, slot.poles
+	FROM slot JOIN bulletin ON bulletin.id = slot.bulletin_id WHERE slot.cancelled_at IS NULL AND slot.out = 0 AND `
 
 // slotsOf lists the standing slots of a bulletin, by commune.
 func slotsOf(tx *db.Tx, bulletin string) ([]slot, error) {
@@ -190,7 +134,8 @@ func slotsOf(tx *db.Tx, bulletin string) ([]slot, error) {
 // back.
 func dueSlots(tx *db.Tx, commune loa.Path, from, until int64, coming, going string) ([]slot, error) {
 	return db.All(tx, slotQuery+`slot.commune = ? AND slot.start_ms >= ? AND slot.start_ms < ?
-		AND bulletin.warrant <> '' AND bulletin.id <> ? AND (bulletin.state = ? OR bulletin.id = ?
+		AND bulletin.warrant <> '' AND bulletin.id <> ? AND (slot.kind <> 'bulletins' AND bulletin.state IN ('sealed', 'scheduled', 'dispatched')
+			OR bulletin.state = ? OR bulletin.id = ?
 			OR bulletin.state = ? AND EXISTS (SELECT 1 FROM dispatch WHERE dispatch.bulletin_id = bulletin.id))
 		ORDER BY slot.start_ms, slot.id`,
 		[]any{commune, from, until, going, string(Dispatched), coming, string(Scheduled)}, scanSlot)

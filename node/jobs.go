@@ -24,6 +24,7 @@ func (n *Node) jobs() []job {
 		{"finish what a crash left", 5 * time.Second, true, n.finish},
 		{"expire", time.Minute, true, func(ctx context.Context) error { _, err := n.Bulletins.Expire(ctx); return err }},
 		{"remind approvers", 30 * time.Second, true, func(ctx context.Context) error { _, err := n.Bulletins.Remind(ctx); return err }},
+		{"settle clashes", 10 * time.Second, true, n.Bulletins.Settle},
 		{"roll plans", 10 * time.Minute, true, n.Bulletins.Roll},
 		{"forget old uploads", time.Hour, true, func(ctx context.Context) error { _, err := n.Uploads.Sweep(ctx); return err }},
 		{"forget old sign-ins", time.Hour, true, n.People.Sweep},
@@ -45,8 +46,9 @@ func (n *Node) approvers(ctx context.Context, place loa.Path) ([]bulletin.Approv
 }
 
 // finish takes up bulletins that stand between two stages because the signer
-// was away or the process died: approved but unsealed, placed but not in a plan.
-// It carries priority bulletins of the levels above into the communes' sessions.
+// was away or the process died: approved but unsealed, sealed but not in the
+// sessions wanted for them, placed but not in a plan. It carries priority
+// bulletins of the levels above into the communes' sessions.
 func (n *Node) finish(ctx context.Context) error {
 	unsigned, err := n.Bulletins.Unsigned(ctx)
 	if err != nil {
@@ -54,6 +56,15 @@ func (n *Node) finish(ctx context.Context) error {
 	}
 	for _, id := range unsigned {
 		if _, err := n.Bulletins.Sign(ctx, id); err != nil && loa.CodeOf(err) != loa.Conflict {
+			return err
+		}
+	}
+	waiting, err := n.Bulletins.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range waiting {
+		if _, err := n.Bulletins.Place(ctx, id); err != nil && loa.CodeOf(err) != loa.Conflict {
 			return err
 		}
 	}

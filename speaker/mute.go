@@ -44,7 +44,7 @@ func AddMute(tx *db.Tx, who loa.Actor, code string, until time.Time, reason stri
 	if m.Until <= m.From || until.Sub(tx.Now()) > maxMute {
 		return m, loa.Errorf(loa.Invalid, "mute.until", int(maxMute/(24*time.Hour)))
 	}
-	live, err := mutesOf(tx, p.Path.Commune(), m.From, m.Until)
+	live, err := MutesOf(tx, p.Path.Commune(), m.From, m.Until)
 	if err != nil {
 		return m, err
 	}
@@ -88,13 +88,14 @@ func PoleAt(tx *db.Tx, code string) (Pole, error) { return poleByCode(tx, code) 
 // now, or the evidence of a month.
 func (r *Register) Mutes(ctx context.Context, place loa.Path, from, until time.Time) (all []Mute, err error) {
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
-		all, err = mutesOf(tx, place, from.UnixMilli(), until.UnixMilli())
+		all, err = MutesOf(tx, place, from.UnixMilli(), until.UnixMilli())
 		return err
 	})
 	return all, err
 }
 
-func mutesOf(tx *db.Tx, place loa.Path, from, until int64) ([]Mute, error) {
+// MutesOf is Register.Mutes inside a transaction, between UTC milliseconds.
+func MutesOf(tx *db.Tx, place loa.Path, from, until int64) ([]Mute, error) {
 	below, end := db.PrefixRange(string(place))
 	return db.All(tx, `SELECT mute.id, mute.from_ms, mute.until_ms, mute.reason, mute.who_name, `+poleColumns+`
 		FROM mute JOIN pole ON pole.code = mute.pole
@@ -110,7 +111,7 @@ func mutesOf(tx *db.Tx, place loa.Path, from, until int64) ([]Mute, error) {
 
 // planMutes is what a plan of the commune says of its mutes.
 func planMutes(tx *db.Tx, commune loa.Path, until int64) ([]wire.Mute, error) {
-	live, err := mutesOf(tx, commune, tx.NowMS(), until)
+	live, err := MutesOf(tx, commune, tx.NowMS(), until)
 	if err != nil {
 		return nil, fmt.Errorf("read mutes: %w", err)
 	}

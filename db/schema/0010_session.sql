@@ -50,17 +50,16 @@ CREATE TABLE sensitive (
 	until_min BIGINT NOT NULL
 );
 
-ALTER TABLE session_frame ADD COLUMN day_sets TEXT NOT NULL DEFAULT ''; -- names of day sets of package calendar, one a line: also on these
-ALTER TABLE session_frame ADD COLUMN not_on TEXT NOT NULL DEFAULT '';   -- and never on these
+-- The days of package calendar, "123456 -holiday +full"; '' for the weekdays alone.
+ALTER TABLE session_frame ADD COLUMN day_set TEXT NOT NULL DEFAULT '';
 
 -- One item of a standing programme (khung chương trình), in its order.
 CREATE TABLE standing (
 	path        TEXT   NOT NULL,             -- commune
 	part        TEXT   NOT NULL,
 	position    BIGINT NOT NULL,
-	kind        TEXT   NOT NULL,             -- tune, relay, greeting, bulletins, music, goodbye, silence
+	kind        TEXT   NOT NULL,             -- tune, greeting, bulletins, music, goodbye, silence; chime
 	bulletin_id TEXT   NOT NULL DEFAULT '',  -- of the library: tune, greeting, music, goodbye
-	relay_id    TEXT   NOT NULL DEFAULT '',
 	seconds     BIGINT NOT NULL DEFAULT 0,   -- silence
 	PRIMARY KEY (path, part, position)
 );
@@ -80,6 +79,7 @@ CREATE TABLE relay (
 	path           TEXT   NOT NULL,          -- commune
 	part           TEXT   NOT NULL,
 	source_id      TEXT   NOT NULL,
+	at_min         BIGINT NOT NULL,          -- begins, minutes after midnight
 	minutes        BIGINT NOT NULL,          -- 0: no relay from now on
 	proposed_by    TEXT   NOT NULL,          -- person id
 	proposed_name  TEXT   NOT NULL,
@@ -92,6 +92,7 @@ CREATE TABLE relay (
 CREATE INDEX relay_path ON relay (path, part);
 
 ALTER TABLE slot ADD COLUMN kind TEXT NOT NULL DEFAULT 'bulletins'; -- or the standing item it is
+ALTER TABLE slot ADD COLUMN chime BIGINT NOT NULL DEFAULT 0;        -- 1: a chime before it
 ALTER TABLE slot ADD COLUMN repeats BIGINT NOT NULL DEFAULT -1;     -- further readings here, -1 as the bulletin says
 ALTER TABLE slot ADD COLUMN poles TEXT NOT NULL DEFAULT '';         -- public codes, one a line: these poles only
 ALTER TABLE slot ADD COLUMN out BIGINT NOT NULL DEFAULT 0;          -- 1: fell out of its session, which is too long
