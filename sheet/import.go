@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -134,7 +135,11 @@ func (b *Book) Check(ctx context.Context, who loa.Actor, register string, place 
 	}
 	i := Import{Register: register, Place: place, Name: name, State: Checked, ByName: who.Name}
 	err = b.DB.Read(ctx, func(tx *db.Tx) error {
-		i.Summary, _, err = plan(tx, r, who, place, file)
+		f, err := read(tx, r, place, file)
+		if err != nil {
+			return err
+		}
+		i.Summary, _, err = f.plan(tx, r, who, place)
 		return err
 	})
 	if err != nil {
@@ -174,21 +179,27 @@ func (s Summary) short() Summary {
 	return s
 }
 
-// plan reads a file and judges it against the register.
-func plan(tx *db.Tx, r Register, who loa.Actor, place loa.Path, file []byte) (s Summary, changes []Change, err error) {
-	t, err := r.Table(tx, place)
+// reading is a file read against the form of its register.
+type reading struct {
+	table Table
+	Sheet
+}
+
+func read(tx *db.Tx, r Register, place loa.Path, file []byte) (f reading, err error) {
+	if f.table, err = r.Table(tx, place); err != nil {
+		return f, err
+	}
+	f.Sheet, err = Read(f.table, file)
+	return f, err
+}
+
+// plan judges what was read against the register.
+func (f reading) plan(tx *db.Tx, r Register, who loa.Actor, place loa.Path) (s Summary, changes []Change, err error) {
+	changes, bad, err := r.Plan(tx, who, place, f.Rows)
 	if err != nil {
 		return s, nil, err
 	}
-	read, err := Read(t, file)
-	if err != nil {
-		return s, nil, err
-	}
-	changes, bad, err := r.Plan(tx, who, place, read.Rows)
-	if err != nil {
-		return s, nil, err
-	}
-	s = Summary{Lines: read.Lines, Ignored: read.Ignored, Wrong: append(read.Wrong, bad...), Mended: read.Mended}
+	s = Summary{Lines: f.Lines, Ignored: f.Ignored, Wrong: slices.Concat(f.Wrong, bad), Mended: f.Mended}
 	slices.SortStableFunc(s.Wrong, func(a, b Wrong) int { return a.Line - b.Line })
 	for i, w := range s.Wrong {
 		if i == 0 || s.Wrong[i-1].Line != w.Line {
@@ -208,18 +219,39 @@ func plan(tx *db.Tx, r Register, who loa.Actor, place loa.Path, file []byte) (s 
 
 // Apply writes every right row of a checked file in one transaction. It refuses
 // when the register has changed so that the file would now do something else
-// than the person was shown.
+// than the person was shown. The file is read before the transaction, because
+// SQLite has one writer and reading is most of the work.
 func (b *Book) Apply(ctx context.Context, who loa.Actor, id string) (Import, error) {
-	return b.step(ctx, who, id, Checked, Applied, func(tx *db.Tx, r Register, i *Import) error {
+	var f reading
+	err := b.DB.Read(ctx, func(tx *db.Tx) error {
+		i, err := find(tx, id)
+		if err != nil {
+			return err
+		}
+		r, err := b.register(who, i.Register, i.Place, "")
+		if err != nil {
+			return err
+		}
 		file, err := b.Blobs.Get(i.File)
 		if err != nil {
 			return err
 		}
-		now, changes, err := plan(tx, r, who, i.Place, file)
+		f, err = read(tx, r, i.Place, file)
+		return err
+	})
+	if err != nil {
+		return Import{}, fmt.Errorf("import: %w", err)
+	}
+	return b.step(ctx, who, id, Checked, Applied, func(tx *db.Tx, r Register, i *Import) error {
+		table, err := r.Table(tx, i.Place)
 		if err != nil {
 			return err
 		}
-		if now.Added != i.Added || now.Changed != i.Changed || now.Bad != i.Bad || now.Same != i.Same {
+		now, changes, err := f.plan(tx, r, who, i.Place)
+		if err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(table, f.table) || now.Added != i.Added || now.Changed != i.Changed || now.Bad != i.Bad || now.Same != i.Same {
 			return loa.Errorf(loa.Conflict, "sheet.stale")
 		}
 		if len(changes) == 0 {

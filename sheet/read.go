@@ -155,7 +155,7 @@ func (r *reader) take(line int, cells []string) {
 		value = strings.ToValidUTF8(value, "\ufffd")
 		kept, err := c.cell(r.known[at], value, row.Cells[c.Within])
 		if err != nil {
-			if loa.KeyOf(err) == "sheet.choice" && r.guessed < guesses {
+			if loa.KeyOf(err) == "sheet.choice" && r.guessed < guesses && !isDigits(strings.TrimSpace(value)) { // one number is like any other
 				r.guessed++
 				if near := c.near(value, row.Cells[c.Within]); near != nil {
 					err = near
