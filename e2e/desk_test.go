@@ -29,6 +29,7 @@ import (
 	"loa/people"
 	"loa/sheet"
 	"loa/speaker"
+	"loa/unit"
 	"loa/web"
 	"loa/web/desk"
 	"loa/wire"
@@ -73,7 +74,8 @@ func openDeskOn(t *testing.T, url string, soft bool) *bureau {
 	ground, err := web.New(web.Config{Catalog: catalog, People: b.people, Clock: w.clock, Log: logs, Hub: b.hub, Demo: true})
 	w.ok(err)
 	sheets := &sheet.Book{DB: w.db, Blobs: w.flow.Blobs, Said: func(string, journal.Entry) {}, Registers: map[string]sheet.Register{
-		"poles": speaker.Poles{Label: func(key string) string { return catalog.T("vi", key) }},
+		"poles":   speaker.Poles{Label: func(key string) string { return catalog.T("vi", key) }},
+		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
 	c := desk.Config{Sheets: sheets,
 		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, Words: &lexicon.Register{DB: w.db}, People: b.people, Sound: w.flow.Blobs.Get,

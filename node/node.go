@@ -174,7 +174,8 @@ func (n *Node) openPages() error {
 		return err
 	}
 	sheets := &sheet.Book{DB: n.DB, Blobs: n.Blobs, Said: n.said, Registers: map[string]sheet.Register{
-		"poles": speaker.Poles{Label: func(key string) string { return catalog.T("vi", key) }},
+		"poles":   speaker.Poles{Label: func(key string) string { return catalog.T("vi", key) }},
+		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
 	routes, err := desk.New(desk.Config{Site: site, Sheets: sheets, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
 		People: n.People, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})

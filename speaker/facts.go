@@ -139,6 +139,9 @@ func (r *Register) EditPole(ctx context.Context, who loa.Actor, p Pole) (Pole, e
 		if err := markStale(tx, p); err != nil {
 			return journal.Entry{}, err
 		}
+		if _, err := rezone(tx, p.Path.Commune()); err != nil {
+			return journal.Entry{}, err
+		}
 		return journal.Entry{Verb: "speaker.pole_edited", Path: p.Path, Subject: p.ID, Data: map[string]any{"before": was, "after": p}}, nil
 	})
 	if err != nil {

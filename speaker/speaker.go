@@ -121,6 +121,9 @@ func (r *Register) AddPole(ctx context.Context, who loa.Actor, p Pole) (Pole, er
 			}
 			return journal.Entry{}, err
 		}
+		if _, err := rezone(tx, p.Path.Commune()); err != nil {
+			return journal.Entry{}, err
+		}
 		return journal.Entry{Verb: "speaker.pole_added", Path: p.Path, Subject: p.ID, Data: p}, nil
 	})
 	if err != nil {

@@ -142,7 +142,9 @@ type state struct {
 	Boxes int
 }
 
+// text leaves out the zones, which follow from elsewhere.
 func (s state) text() (string, error) {
+	s.Zones = slices.DeleteFunc(slices.Clone(s.Zones), isZone)
 	b, err := json.Marshal(s)
 	return string(b), err
 }
@@ -330,6 +332,7 @@ func (Poles) States(tx *db.Tx, ids []string) (map[string]string, error) {
 // that nothing has touched since goes without a trace but the journal's.
 func (Poles) Write(tx *db.Tx, changes []sheet.Change) error {
 	var fresh []Pole
+	communes := map[loa.Path]bool{}
 	for _, c := range changes {
 		if c.After == "" {
 			if _, err := tx.Exec(`DELETE FROM pole WHERE id = ?`, c.ID); err != nil {
@@ -341,11 +344,12 @@ func (Poles) Write(tx *db.Tx, changes []sheet.Change) error {
 		if err := json.Unmarshal([]byte(c.After), &s); err != nil {
 			return fmt.Errorf("read state of a pole: %w", err)
 		}
+		communes[s.Path.Commune()] = true
 		if c.Before == "" {
 			fresh = append(fresh, s.Pole)
 			continue
 		}
-		if err := updatePole(tx, s.Pole); err != nil {
+		if err := updatePole(tx, s.Pole); err != nil { // its zones come back below
 			return err
 		}
 		if s.Boxes > 0 {
@@ -359,6 +363,11 @@ func (Poles) Write(tx *db.Tx, changes []sheet.Change) error {
 			return loa.Errorf(loa.Conflict, "sheet.stale").Because(err)
 		}
 		return err
+	}
+	for c := range communes {
+		if _, err := rezone(tx, c); err != nil {
+			return err
+		}
 	}
 	return nil
 }

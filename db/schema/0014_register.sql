@@ -51,3 +51,21 @@ ALTER TABLE pole ADD COLUMN changed_at BIGINT NOT NULL DEFAULT 0;
 
 -- 1: what was sealed for the box is no longer what the register says of its pole.
 ALTER TABLE box ADD COLUMN stale BIGINT NOT NULL DEFAULT 0;
+
+-- Poles that a zone takes in or leaves out beside its hamlets (zone_member).
+CREATE TABLE zone_pole (
+	zone  TEXT   NOT NULL REFERENCES unit (path),
+	pole  TEXT   NOT NULL,                   -- public code
+	minus BIGINT NOT NULL CHECK (minus IN (0, 1)),
+	PRIMARY KEY (zone, pole)
+);
+
+-- One message after each session of a station: who played, who did not and why.
+CREATE TABLE session_message (
+	commune TEXT   NOT NULL,
+	session TEXT   NOT NULL,                 -- "2026-11-23/afternoon"
+	data    TEXT   NOT NULL,                 -- JSON: said in the reader's language each time
+	at      BIGINT NOT NULL,
+	PRIMARY KEY (commune, session)
+);
+CREATE INDEX session_message_at ON session_message (at);

@@ -7,6 +7,8 @@
 //	compose.go   writing, hearing what will be read out, asking for approval
 //	decide.go    heard, approved, returned; into sessions, now, stopped, recalled
 //	speakers.go  cụm loa: how they are, a new one, one taken away
+//	poles.go     one cụm loa: facts, volume, a mute, its log
+//	places.go    địa bàn: hamlets and nhóm cụm loa
 //	imports.go   registers as tables: out, tried, applied, undone
 //	records.go   nhật ký phát and nhật ký hệ thống
 //	rules.go     quy chế của Đài: hours, volume, the day's sessions

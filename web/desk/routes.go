@@ -86,6 +86,14 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /speakers/{id}/revoke", Right: loa.RightSpeakers, Handle: d.draftRevoke},
 		{Pattern: "POST /speakers/{id}/confirm", Right: loa.RightSpeakers, Handle: d.confirmBox},
 
+		{Pattern: "GET /places", Right: loa.RightRead, Handle: d.placesPage},
+		{Pattern: "POST /places/hamlet", Right: loa.RightPeople, Handle: d.addHamlet},
+		{Pattern: "POST /places/hamlet/rename", Right: loa.RightPeople, Handle: d.renameHamlet},
+		{Pattern: "POST /places/hamlet/end", Right: loa.RightPeople, Handle: d.endHamlet},
+		{Pattern: "GET /places/zone", Right: loa.RightSpeakers, Handle: d.zone},
+		{Pattern: "POST /places/zone", Right: loa.RightSpeakers, Handle: d.saveZone},
+		{Pattern: "POST /places/zone/end", Right: loa.RightSpeakers, Handle: d.endZone},
+
 		{Pattern: "GET /import/{register}", Right: loa.RightRead, Handle: d.importPage},
 		{Pattern: "POST /import/{register}", Right: loa.RightRead, Handle: d.importFile, Body: sheet.MaxFile + web.BodySmall},
 		{Pattern: "GET /import/{register}/form.xlsx", Right: loa.RightRead, Handle: d.importExport},
