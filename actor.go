@@ -29,6 +29,9 @@ type Actor struct {
 	Name   string
 	Post   string // the post named on screen, e.g. "Phó Chủ tịch UBND xã"
 	Grants []Grant
+	// Cooling is a person who got in again by a recovery less than a day ago: no
+	// emergency counts their yes, and they manage no people.
+	Cooling bool
 }
 
 // System is the actor of the program's own jobs; it holds no right a person

@@ -53,6 +53,8 @@ func hearings(tx *db.Tx, b Bulletin, person string) ([]string, error) {
 // approvable is the rule of the second pair of eyes: not the author, the right
 // over the unit, and having heard or read exactly these bytes in every language. A grant stands for
 // the right, and one in advance (duyệt trước) for the second pair of eyes too.
+// Whoever got back into their account today approves no emergency: it may not be
+// them.
 func (b Bulletin) approvable(who loa.Actor, g *Grant, how string, mustHear bool) error {
 	switch {
 	case g != nil: // it has been asked whether it reaches this bulletin and person
@@ -64,6 +66,8 @@ func (b Bulletin) approvable(who loa.Actor, g *Grant, how string, mustHear bool)
 		}
 	}
 	switch {
+	case who.Cooling && b.Class == wire.Emergency:
+		return loa.Errorf(loa.Forbidden, "people.cooling")
 	case how == "":
 		return loa.Errorf(loa.Conflict, "approve.not_heard")
 	case mustHear && how != Heard:

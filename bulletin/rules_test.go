@@ -237,6 +237,19 @@ func TestApprovable(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.key)
 		}
 	}
+	cooling := may("other", commune, loa.RightApprove)
+	cooling.Cooling = true
+	for class, key := range map[wire.Class]string{wire.Normal: "", wire.Priority: "", wire.Emergency: "people.cooling"} {
+		b := b
+		b.Class = class
+		got := ""
+		if err := b.approvable(cooling, nil, Heard, false); err != nil {
+			got = loa.KeyOf(err)
+		}
+		if got != key {
+			t.Errorf("%s by somebody who is cooling: %q, want %q", class, got, key)
+		}
+	}
 }
 
 // TestStandsIn: whoever approves for a place below stands in, and it shows.

@@ -78,7 +78,7 @@ func openDeskOn(t *testing.T, url string, soft bool) *bureau {
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
 	c := desk.Config{Sheets: sheets,
-		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, Words: &lexicon.Register{DB: w.db}, People: b.people, Sound: w.flow.Blobs.Get,
+		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, Words: &lexicon.Register{DB: w.db}, People: b.people, Offices: &office.Register{DB: w.db}, Sound: w.flow.Blobs.Get,
 		Journal: func(ctx context.Context, f journal.Filter) (rows []journal.Row, err error) {
 			err = w.db.Read(ctx, func(tx *db.Tx) error {
 				rows, err = journal.List(tx, f)

@@ -19,6 +19,7 @@ import (
 	"loa/journal"
 	"loa/lang"
 	"loa/node"
+	"loa/office"
 	"loa/people"
 	"loa/signer"
 	"loa/signer/softkey"
@@ -53,7 +54,7 @@ func openRegistry(t *testing.T, soft bool) *registry {
 	ground, err := web.New(web.Config{Catalog: catalog, People: g.people, Clock: w.clock, Log: slog.New(slog.DiscardHandler), Hub: g.hub, Demo: true})
 	w.ok(err)
 	c := desk.Config{
-		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, People: g.people, Roster: node.Roster{Signer: w.signer},
+		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, People: g.people, Offices: &office.Register{DB: w.db}, Roster: node.Roster{Signer: w.signer},
 		Sound: w.flow.Blobs.Get,
 		Journal: func(ctx context.Context, f journal.Filter) (rows []journal.Row, err error) {
 			err = w.db.Read(ctx, func(tx *db.Tx) error {

@@ -120,7 +120,7 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	n.Units = &unit.Register{DB: n.DB}
 	n.Words = &lexicon.Register{DB: n.DB}
 	n.Offices = &office.Register{DB: n.DB}
-	n.People = &people.Register{DB: n.DB, RPID: c.RPID(), Origin: c.Origin, Issuer: "Loa", OpenLinks: n.Root.Demo}
+	n.People = &people.Register{DB: n.DB, RPID: c.RPID(), Origin: c.Origin, Issuer: "Loa", OpenLinks: n.Root.Demo, Unfinished: takeOver}
 	n.Speakers = &speaker.Register{DB: n.DB, Keys: keys, Signer: n.Signer, Root: n.Root, Said: n.said}
 	speech, calls, err := c.Voice(o.Clock, o.Log)
 	if err != nil {
@@ -178,7 +178,7 @@ func (n *Node) openPages() error {
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
 	routes, err := desk.New(desk.Config{Site: site, Sheets: sheets, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
-		People: n.People, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})
+		People: n.People, Offices: n.Offices, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})
 	if err != nil {
 		return err
 	}
@@ -350,4 +350,10 @@ func (c Config) tls() (*tls.Config, error) {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+}
+
+// takeOver joins the register of people to the outward line: neither knows the
+// other.
+func takeOver(tx *db.Tx, who loa.Actor, giver, taker people.Person, places []loa.Path) (int, error) {
+	return bulletin.TakeOver(tx, who, giver.ID, taker.ID, taker.Name, places)
 }

@@ -15,18 +15,26 @@
 //
 //	person.go    who there is
 //	post.go      posts, who holds them, and the rights that gives today
+//	welcome.go   a person with a post in one step, and sets of rights
+//	handover.go  a post going from one person to the next, with its unfinished work
 //	password.go  argon2id, and which passwords are refused
 //	lockout.go   how wrong tries slow down the next one
 //	signin.go    login, password and code
 //	session.go   what a browser holds afterwards
-//	link.go      a link that signs in once: the first day, a lost phone
+//	link.go      a link that signs in once: the first day
+//	recover.go   a lost phone, a forgotten password: printed codes, two colleagues
+//	proof.go     showing again that it is them
+//	told.go      what a person must read on their page
 //	totp.go      setting up codes
 //	passkey.go   adding passkeys, signing in with them, asking them to approve
 //	roster.go    proposals to change the signer's roster, and who approved them
 //	sql.go       rows
 package people
 
-import "loa/db"
+import (
+	"loa"
+	"loa/db"
+)
 
 // Register is the register of people in one database.
 type Register struct {
@@ -37,4 +45,7 @@ type Register struct {
 	// OpenLinks lets a link sign in completely, with every right of its person.
 	// Only a demonstration sets it: its people have no phones.
 	OpenLinks bool
+	// Unfinished makes whatever the giver wrote for these places and did not
+	// finish the taker's, and says how much that was; nil where nobody writes.
+	Unfinished func(tx *db.Tx, who loa.Actor, giver, taker Person, places []loa.Path) (int, error)
 }

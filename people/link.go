@@ -22,25 +22,8 @@ func (r *Register) NewLink(ctx context.Context, who loa.Actor, person string, li
 		return "", loa.Errorf(loa.Invalid, "people.link_life", int(linkLife.Hours()))
 	}
 	err = r.DB.Write(ctx, func(tx *db.Tx) error {
-		a, err := lockAccount(tx, person)
-		if err != nil {
-			return err
-		}
-		if err := mustReach(tx, who, a.Person); err != nil {
-			return err
-		}
-		if !a.Disabled.IsZero() {
-			return loa.Errorf(loa.Conflict, "people.disabled", a.Name)
-		}
-		if _, err := tx.Exec("DELETE FROM signin_link WHERE person = ?", person); err != nil {
-			return err
-		}
-		token = newToken()
-		until := tx.NowMS() + life.Milliseconds()
-		if _, err := tx.Exec("INSERT INTO signin_link (id, person, expires_at) VALUES (?, ?, ?)", loa.Hash([]byte(token)), person, until); err != nil {
-			return err
-		}
-		return a.note(tx, who, "people.link_made", map[string]any{"until": until})
+		token, err = newLink(tx, who, person, life)
+		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("make sign-in link: %w", err)
@@ -48,9 +31,31 @@ func (r *Register) NewLink(ctx context.Context, who loa.Actor, person string, li
 	return token, nil
 }
 
+func newLink(tx *db.Tx, who loa.Actor, person string, life time.Duration) (token string, err error) {
+	a, err := lockAccount(tx, person)
+	if err != nil {
+		return "", err
+	}
+	if err := mustReach(tx, who, a.Person); err != nil {
+		return "", err
+	}
+	if !a.Disabled.IsZero() {
+		return "", loa.Errorf(loa.Conflict, "people.disabled", a.Name)
+	}
+	if _, err := tx.Exec("DELETE FROM signin_link WHERE person = ?", person); err != nil {
+		return "", err
+	}
+	token = newToken()
+	until := tx.NowMS() + life.Milliseconds()
+	if _, err := tx.Exec("INSERT INTO signin_link (id, person, expires_at) VALUES (?, ?, ?)", loa.Hash([]byte(token)), person, until); err != nil {
+		return "", err
+	}
+	return token, a.note(tx, who, "people.link_made", map[string]any{"until": until})
+}
+
 // Redeem opens a session for the person a link was made for. The link is good
 // for once, whoever comes second; otherwise it is people.link_over.
-func (r *Register) Redeem(ctx context.Context, token string) (session string, err error) {
+func (r *Register) Redeem(ctx context.Context, token string, from Browser) (session string, err error) {
 	err = r.DB.Write(ctx, func(tx *db.Tx) error {
 		var person string
 		err := tx.Row("UPDATE signin_link SET used_at = ? WHERE id = ? AND used_at IS NULL AND expires_at > ? RETURNING person",
@@ -65,7 +70,7 @@ func (r *Register) Redeem(ctx context.Context, token string) (session string, er
 		if err != nil {
 			return err
 		}
-		session, err = a.begin(tx, ByLink, "")
+		session, err = a.begin(tx, ByLink, from)
 		return err
 	})
 	if err != nil {

@@ -219,14 +219,14 @@ func (r *Register) BeginPasskeySignIn(ctx context.Context) (options []byte, err 
 // FinishPasskeySignIn takes the browser's answer to BeginPasskeySignIn and opens
 // a session. Whatever is wrong is people.sign_in_wrong, and counts for the
 // address it came from; too many are people.wait.
-func (r *Register) FinishPasskeySignIn(ctx context.Context, response []byte, address string) (token string, err error) {
+func (r *Register) FinishPasskeySignIn(ctx context.Context, response []byte, from Browser) (token string, err error) {
 	site, err := r.site()
 	if err != nil {
 		return "", err
 	}
 	var theirs tries
 	err = r.DB.Write(ctx, func(tx *db.Tx) error {
-		theirs, err = try(tx, byAddress(address))
+		theirs, err = try(tx, byAddress(from.Address))
 		return err
 	})
 	if err != nil {
@@ -242,7 +242,7 @@ func (r *Register) FinishPasskeySignIn(ctx context.Context, response []byte, add
 		if wrong != nil {
 			told = loa.Errorf(loa.Forbidden, "people.sign_in_wrong").Because(wrong)
 			_, err := journal.Append(tx, loa.System(), journal.Entry{Verb: "people.sign_in_failed", Path: o.Path, Subject: o.ID,
-				Data: map[string]any{"key": "people.sign_in_wrong", "address": address}})
+				Data: map[string]any{"key": "people.sign_in_wrong", "address": from.Address}})
 			return err
 		}
 		if err := theirs.untry(tx); err != nil {
@@ -252,7 +252,7 @@ func (r *Register) FinishPasskeySignIn(ctx context.Context, response []byte, add
 			int64(used.Authenticator.SignCount), int64(used.Flags.ProtocolValue()), tx.NowMS(), base64.RawURLEncoding.EncodeToString(used.ID)); err != nil {
 			return err
 		}
-		token, err = o.begin(tx, ByPasskey, address)
+		token, err = o.begin(tx, ByPasskey, from)
 		return err
 	})
 	if err == nil {

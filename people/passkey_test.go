@@ -59,7 +59,7 @@ func TestPasskey(t *testing.T) {
 
 		// Sign in with it, from another process.
 		s.clock.Turn(time.Minute)
-		token, err := s.FinishPasskeySignIn(t.Context(), d.get(t, s.ask(t)), "203.0.113.9")
+		token, err := s.FinishPasskeySignIn(t.Context(), d.get(t, s.ask(t)), Browser{Address: "203.0.113.9"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,9 +108,9 @@ func TestPasskey(t *testing.T) {
 		if s.open(t, token) {
 			t.Error("the lost telephone's session is still open")
 		}
-		_, err = s.FinishPasskeySignIn(t.Context(), d.get(t, early), "203.0.113.9")
+		_, err = s.FinishPasskeySignIn(t.Context(), d.get(t, early), Browser{Address: "203.0.113.9"})
 		wants(t, err, loa.Forbidden, "people.sign_in_wrong")
-		if _, err := s.FinishPasskeySignIn(t.Context(), spare.get(t, s.ask(t)), "203.0.113.9"); err != nil {
+		if _, err := s.FinishPasskeySignIn(t.Context(), spare.get(t, s.ask(t)), Browser{Address: "203.0.113.9"}); err != nil {
 			t.Errorf("with the spare: %v", err)
 		}
 		want := "people.added Loa, people.passkey_added Lê Thị Mận, people.passkey_added Lê Thị Mận, people.passkey_removed Lê Thị Mận, " +
@@ -235,7 +235,7 @@ func TestPasskeySignInRefused(t *testing.T) {
 				}
 				s.clock.Turn(c.after)
 				address := "203.0.113." + string(rune('0'+len(c.name)%10)) + string(rune('0'+len(c.name)/10))
-				token, err := s.FinishPasskeySignIn(t.Context(), answer, address)
+				token, err := s.FinishPasskeySignIn(t.Context(), answer, Browser{Address: address})
 				if !c.ok {
 					wants(t, err, loa.Forbidden, "people.sign_in_wrong")
 					return
@@ -244,15 +244,15 @@ func TestPasskeySignInRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 				good.count = d.count
-				_, err = s.FinishPasskeySignIn(t.Context(), answer, address)
+				_, err = s.FinishPasskeySignIn(t.Context(), answer, Browser{Address: address})
 				wants(t, err, loa.Forbidden, "people.sign_in_wrong") // the same answer twice
 			})
 		}
 		for range 5 {
-			_, err := s.FinishPasskeySignIn(t.Context(), []byte("{}"), "198.51.100.1")
+			_, err := s.FinishPasskeySignIn(t.Context(), []byte("{}"), Browser{Address: "198.51.100.1"})
 			wants(t, err, loa.Forbidden, "people.sign_in_wrong")
 		}
-		_, err := s.FinishPasskeySignIn(t.Context(), []byte("{}"), "198.51.100.1")
+		_, err := s.FinishPasskeySignIn(t.Context(), []byte("{}"), Browser{Address: "198.51.100.1"})
 		wants(t, err, loa.Unavailable, "people.wait")
 	})
 }
@@ -272,7 +272,7 @@ func TestPasskeyTwoProcesses(t *testing.T) {
 		}
 		answer := d.get(t, other.ask(t))
 		got := eight(func() error {
-			_, err := s.FinishPasskeySignIn(t.Context(), answer, "203.0.113.9")
+			_, err := s.FinishPasskeySignIn(t.Context(), answer, Browser{Address: "203.0.113.9"})
 			return err
 		})
 		if got[""] != 1 || got[""]+got["people.sign_in_wrong"]+got["people.wait"] != 8 {

@@ -3,6 +3,7 @@ package people
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -13,7 +14,7 @@ import (
 func TestAddPerson(t *testing.T) {
 	on(t, func(t *testing.T, s stage) {
 		man := s.man(t)
-		want := Person{ID: man.ID, Name: "Lê Thị Mận", Login: "man.lt", Path: "vn/98/98011", Added: today().UTC()}
+		want := Person{ID: man.ID, Name: "Lê Thị Mận", Login: "man.lt", Path: "vn/98/98011", Password: true, Added: today().UTC()}
 		if diff := cmp.Diff(want, man); diff != "" {
 			t.Error(diff)
 		}
@@ -85,7 +86,7 @@ func TestSetPassword(t *testing.T) {
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				token := s.signIn(t, "man.lt", "")
-				wants(t, s.SetPassword(t.Context(), c.who, c.person, c.password), c.code, c.key)
+				wants(t, s.SetPassword(t.Context(), c.who, c.person, c.password, ""), c.code, c.key)
 				if s.open(t, token) != (c.key != "") {
 					t.Errorf("the session is open %t after %s", s.open(t, token), c.key)
 				}
@@ -95,7 +96,7 @@ func TestSetPassword(t *testing.T) {
 					if _, err := s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: other}); err != nil {
 						t.Error(err)
 					}
-					if err := s.SetPassword(t.Context(), loa.System(), man.ID, password); err != nil {
+					if err := s.SetPassword(t.Context(), loa.System(), man.ID, password, ""); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -110,7 +111,7 @@ func TestDisable(t *testing.T) {
 		post := s.post(t, s.commune, "Người phụ trách Đài", loa.RightWrite)
 		s.hold(t, post, man)
 		device, _ := s.passkey(t, man)
-		token, err := s.FinishPasskeySignIn(t.Context(), device.get(t, s.ask(t)), "203.0.113.9")
+		token, err := s.FinishPasskeySignIn(t.Context(), device.get(t, s.ask(t)), Browser{Address: "203.0.113.9"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,9 +133,9 @@ func TestDisable(t *testing.T) {
 		}
 		_, err = s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password})
 		wants(t, err, loa.Forbidden, "people.sign_in_wrong")
-		_, err = s.FinishPasskeySignIn(t.Context(), device.get(t, early), "203.0.113.9")
+		_, err = s.FinishPasskeySignIn(t.Context(), device.get(t, early), Browser{Address: "203.0.113.9"})
 		wants(t, err, loa.Forbidden, "people.sign_in_wrong")
-		_, err = s.Redeem(t.Context(), link)
+		_, err = s.Redeem(t.Context(), link, Browser{})
 		wants(t, err, loa.Forbidden, "people.link_over")
 		_, err = s.Actor(t.Context(), man.ID)
 		wants(t, err, loa.Forbidden, "people.disabled")
@@ -209,7 +210,7 @@ func TestPeoplePosts(t *testing.T) {
 		}
 
 		// Whoever held a post is no longer listed there, and neither is a post of a closed office.
-		if err := s.End(t.Context(), loa.System(), held.ID); err != nil {
+		if err := s.End(t.Context(), loa.System(), held.ID, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := names("vn/98/98011"), "Lê Thị Mận, Trần Bá Khôi"; got != want {

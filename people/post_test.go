@@ -148,18 +148,18 @@ func TestActor(t *testing.T) {
 		s.close(t, clinic)
 		check("the clinic is closed", "Người phụ trách Đài", loa.RightApprove, loa.RightWrite)
 
-		wants(t, s.End(t.Context(), may("vn/98/98037"), own.ID), loa.Forbidden, "right.missing")
-		wants(t, s.End(t.Context(), may("vn"), "x"), loa.NotFound, "people.holding_unknown")
+		wants(t, s.End(t.Context(), may("vn/98/98037"), own.ID, time.Time{}), loa.Forbidden, "right.missing")
+		wants(t, s.End(t.Context(), may("vn"), "x", time.Time{}), loa.NotFound, "people.holding_unknown")
 		for _, h := range []Holding{own, never} {
-			if err := s.End(t.Context(), may("vn/98/98011"), h.ID); err != nil {
+			if err := s.End(t.Context(), may("vn/98/98011"), h.ID, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		wants(t, s.End(t.Context(), may("vn/98/98011"), own.ID), loa.Conflict, "people.ended")
+		wants(t, s.End(t.Context(), may("vn/98/98011"), own.ID, time.Time{}), loa.Conflict, "people.ended")
 		check("only the lent post is left", "Phó Chủ tịch UBND xã", loa.RightApprove)
 		to(day(27))
 		check("and it is over", "")
-		wants(t, s.End(t.Context(), may("vn/98/98011"), lent.ID), loa.Conflict, "people.ended")
+		wants(t, s.End(t.Context(), may("vn/98/98011"), lent.ID, time.Time{}), loa.Conflict, "people.ended")
 		to(day(28).Add(time.Hour))
 		check("what was ended before it began", "")
 		if got, want := s.verbs(t, chair.ID), "people.ended Hoàng Thị Sen, people.held Loa, people.held Loa, people.post_added Loa"; got != want {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"loa"
@@ -13,22 +14,35 @@ import (
 )
 
 // workday is how long a session lasts: whoever signed in at five for the morning
-// broadcast need not again before the evening one.
-const workday = 12 * time.Hour
+// broadcast need not again before the evening one. On a machine that others use
+// too it is over within the hour.
+const (
+	workday    = 12 * time.Hour
+	sharedLife = time.Hour
+)
 
 // How says what a session began with.
 type How string
 
-// The ways. With a password alone, while nothing better is set up, and with a
-// link a person may only set up a code or a passkey.
+// The ways. With a password alone, while nothing better is set up, with a link
+// and after a recovery a person may only set up a password, a code or a passkey.
 const (
 	ByPassword How = "password"
 	ByLink     How = "link"
-	ByCode     How = "code" // password and TOTP
+	ByRecovery How = "recovery" // by a printed code or two colleagues
+	ByCode     How = "code"     // password and TOTP
 	ByPasskey  How = "passkey"
+	ByProvince How = "province" // the province's own sign-in (OpenID Connect)
 )
 
-func (h How) complete() bool { return h == ByCode || h == ByPasskey }
+func (h How) complete() bool { return h == ByCode || h == ByPasskey || h == ByProvince }
+
+// Browser is where a session is opened.
+type Browser struct {
+	Address string // without a port
+	Agent   string // what the browser calls itself
+	Shared  bool   // a machine that others use too
+}
 
 // Session is what a browser holds.
 type Session struct {
@@ -41,6 +55,9 @@ type Session struct {
 	Since    time.Time
 	Seen     time.Time // to the minute
 	Expires  time.Time
+	ID       string // SHA-256 of the token: names the session and opens nothing
+	Address  string
+	Agent    string
 }
 
 // Session is the session of a token, with rights as they are now; otherwise
@@ -81,12 +98,12 @@ func (r *Register) Session(ctx context.Context, token string) (s Session, err er
 
 func findSession(tx *db.Tx, id string) (s Session, person string, err error) {
 	var since, seen, expires int64
-	err = tx.Row("SELECT person, how, created_at, seen_at, expires_at FROM session WHERE id = ? AND expires_at > ?", id, tx.NowMS()).
-		Scan(&person, &s.How, &since, &seen, &expires)
+	err = tx.Row("SELECT person, how, created_at, seen_at, expires_at, address, agent FROM session WHERE id = ? AND expires_at > ?", id, tx.NowMS()).
+		Scan(&person, &s.How, &since, &seen, &expires, &s.Address, &s.Agent)
 	if errors.Is(err, db.ErrNone) {
 		return Session{}, "", loa.Errorf(loa.Forbidden, "people.signed_out")
 	}
-	s.Complete = s.How.complete()
+	s.ID, s.Complete = id, s.How.complete()
 	s.Since, s.Seen, s.Expires = time.UnixMilli(since).UTC(), time.UnixMilli(seen).UTC(), time.UnixMilli(expires).UTC()
 	return s, person, err
 }
@@ -147,7 +164,10 @@ func (r *Register) SignOutEverywhere(ctx context.Context, who loa.Actor, person 
 // hour is often enough.
 func (r *Register) Sweep(ctx context.Context) error {
 	err := r.DB.Write(ctx, func(tx *db.Tx) error {
-		for _, table := range []string{"session", "signin_link", "ceremony"} {
+		if _, err := tx.Exec("DELETE FROM recovery_yes WHERE recovery IN (SELECT id FROM recovery WHERE expires_at <= ?)", tx.NowMS()); err != nil {
+			return err
+		}
+		for _, table := range []string{"session", "signin_link", "ceremony", "recovery"} {
 			if _, err := tx.Exec("DELETE FROM "+table+" WHERE expires_at <= ?", tx.NowMS()); err != nil {
 				return err
 			}
@@ -161,19 +181,85 @@ func (r *Register) Sweep(ctx context.Context) error {
 	return nil
 }
 
+// Sessions are the person's open sessions, the one seen last first.
+func (r *Register) Sessions(ctx context.Context, person string) (all []Session, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, `SELECT id, how, created_at, seen_at, expires_at, address, agent FROM session
+			WHERE person = ? AND expires_at > ? ORDER BY seen_at DESC, id`, []any{person, tx.NowMS()},
+			func(scan func(...any) error) (s Session, err error) {
+				var since, seen, expires int64
+				err = scan(&s.ID, &s.How, &since, &seen, &expires, &s.Address, &s.Agent)
+				s.Complete = s.How.complete()
+				s.Since, s.Seen, s.Expires = time.UnixMilli(since).UTC(), time.UnixMilli(seen).UTC(), time.UnixMilli(expires).UTC()
+				return s, err
+			})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return all, nil
+}
+
+// SignOutElsewhere ends the person's sessions on other machines: one of them, or
+// with "" all but that of the token.
+func (r *Register) SignOutElsewhere(ctx context.Context, person, token, id string) error {
+	err := r.DB.Write(ctx, func(tx *db.Tx) error {
+		a, err := lockAccount(tx, person)
+		if err != nil {
+			return err
+		}
+		where, args := "person = ? AND id <> ?", []any{person, loa.Hash([]byte(token))}
+		if id != "" {
+			where, args = where+" AND id = ?", append(args, id)
+		}
+		n, err := tx.Exec("DELETE FROM session WHERE "+where, args...)
+		if err != nil || n == 0 {
+			return err // ended already: as wanted
+		}
+		return a.note(tx, a.self(), "people.signed_out_elsewhere", map[string]any{"sessions": n})
+	})
+	if err != nil {
+		return fmt.Errorf("sign out elsewhere: %w", err)
+	}
+	return nil
+}
+
 // begin opens a session for the person and writes it in the book.
-func (a account) begin(tx *db.Tx, how How, address string) (token string, err error) {
+func (a account) begin(tx *db.Tx, how How, from Browser) (token string, err error) {
+	life := workday
+	if from.Shared {
+		life = sharedLife
+	}
+	return a.open(tx, how, from, life, life, "")
+}
+
+// open is begin for a session that ends after life unless it is renewed, and
+// after last whatever happens.
+func (a account) open(tx *db.Tx, how How, from Browser, life, last time.Duration, refresh string) (token string, err error) {
 	token = newToken()
-	_, err = tx.Exec("INSERT INTO session (id, person, how, created_at, seen_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
-		loa.Hash([]byte(token)), a.ID, string(how), tx.NowMS(), tx.NowMS(), tx.NowMS()+workday.Milliseconds())
+	_, err = tx.Exec(`INSERT INTO session (id, person, how, created_at, seen_at, expires_at, last_at, address, agent, refresh, checked_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, loa.Hash([]byte(token)), a.ID, string(how), tx.NowMS(), tx.NowMS(),
+		tx.NowMS()+life.Milliseconds(), tx.NowMS()+last.Milliseconds(), from.Address, clipAgent(from.Agent), refresh, tx.NowMS())
 	if err != nil {
 		return "", fmt.Errorf("open session: %w", err)
 	}
+	if how.complete() {
+		if _, err := tx.Exec("UPDATE person SET signed_in_at = ? WHERE id = ?", tx.NowMS(), a.ID); err != nil {
+			return "", fmt.Errorf("open session: %w", err)
+		}
+	}
 	data := map[string]any{"how": how}
-	if address != "" {
-		data["address"] = address
+	if from.Address != "" {
+		data["address"] = from.Address
 	}
 	return token, a.note(tx, a.self(), "people.signed_in", data)
+}
+
+// clipAgent is what a browser calls itself, as much as a page shows.
+func clipAgent(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	return s[:min(len(s), 200)]
 }
 
 func endSessions(tx *db.Tx, person string) error {
@@ -184,7 +270,7 @@ func endSessions(tx *db.Tx, person string) error {
 // endIncomplete ends the sessions that could still set up a code or a passkey:
 // once the person has one, another that knew the first password must not add theirs.
 func endIncomplete(tx *db.Tx, person string) error {
-	_, err := tx.Exec("DELETE FROM session WHERE person = ? AND how IN (?, ?)", person, string(ByPassword), string(ByLink))
+	_, err := tx.Exec("DELETE FROM session WHERE person = ? AND how IN (?, ?, ?)", person, string(ByPassword), string(ByLink), string(ByRecovery))
 	return err
 }
 

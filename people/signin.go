@@ -14,7 +14,7 @@ type Credentials struct {
 	Login    string
 	Password string
 	Code     string // TOTP, six digits; "" when not asked for yet
-	Address  string // where the request comes from, without a port
+	Browser  Browser
 }
 
 // SignIn checks a login, a password and a code, and opens a session; the token
@@ -39,7 +39,7 @@ func (r *Register) SignIn(ctx context.Context, c Credentials) (token string, err
 		if mine, err = try(tx, byLogin(fold)); err != nil {
 			return err
 		}
-		if theirs, err = try(tx, byAddress(c.Address)); err != nil {
+		if theirs, err = try(tx, byAddress(c.Browser.Address)); err != nil {
 			return err
 		}
 		step = stepOf(tx.Now())
@@ -74,7 +74,7 @@ func (r *Register) SignIn(ctx context.Context, c Credentials) (token string, err
 		}
 		if told != nil {
 			_, err := journal.Append(tx, loa.System(), journal.Entry{Verb: "people.sign_in_failed", Path: a.Path, Subject: a.ID,
-				Data: map[string]any{"key": loa.KeyOf(told), "address": c.Address}})
+				Data: map[string]any{"key": loa.KeyOf(told), "address": c.Browser.Address}})
 			return err
 		}
 		if err := forgive(tx, mine.id); err != nil {
@@ -90,7 +90,7 @@ func (r *Register) SignIn(ctx context.Context, c Credentials) (token string, err
 				return err
 			}
 		}
-		token, err = a.begin(tx, how, c.Address)
+		token, err = a.begin(tx, how, c.Browser)
 		return err
 	})
 	if err == nil {
@@ -113,7 +113,7 @@ func (a account) judge(c Credentials, now int64) (wrong error, step int64, err e
 	if err != nil {
 		return nil, 0, err
 	}
-	if !good || a.ID == "" || !a.Disabled.IsZero() {
+	if !good || a.ID == "" || a.password == "" || !a.Disabled.IsZero() {
 		return loa.Errorf(loa.Forbidden, "people.sign_in_wrong"), 0, nil
 	}
 	if !a.TOTP {

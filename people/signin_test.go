@@ -23,7 +23,8 @@ func TestSignIn(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := today().UTC()
-		want := Session{Actor: loa.Actor{ID: man.ID, Name: "Lê Thị Mận"}, How: ByPassword, Since: now, Seen: now, Expires: now.Add(12 * time.Hour)}
+		want := Session{Actor: loa.Actor{ID: man.ID, Name: "Lê Thị Mận"}, How: ByPassword, Since: now, Seen: now, Expires: now.Add(12 * time.Hour),
+			ID: loa.Hash([]byte(first)), Address: "203.0.113.9"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("with a password alone: %s", diff)
 		}
@@ -35,10 +36,10 @@ func TestSignIn(t *testing.T) {
 		if !strings.HasPrefix(key.URL, "otpauth://totp/Loa%20Lam%20Xuy%C3%AAn:man.lt?") || !strings.Contains(key.URL, "secret="+key.Secret) {
 			t.Errorf("for the app: %s", key.URL)
 		}
-		_, err = s.ConfirmTOTP(t.Context(), man.ID, "000 000")
+		_, err = s.ConfirmTOTP(t.Context(), man.ID, "000 000", Browser{})
 		wants(t, err, loa.Invalid, "people.code_wrong")
 		code := s.code(t, key.Secret)
-		full, err := s.ConfirmTOTP(t.Context(), man.ID, code)
+		full, err := s.ConfirmTOTP(t.Context(), man.ID, code, Browser{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,16 +50,17 @@ func TestSignIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		want.ID, want.Address = loa.Hash([]byte(full)), ""
 		want.How, want.Complete, want.Actor.Post = ByCode, true, "Người phụ trách Đài"
 		want.Actor.Grants = []loa.Grant{{Path: "vn/98/98011", Rights: []loa.Right{loa.RightWrite}}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("with codes: %s", diff)
 		}
-		_, err = s.ConfirmTOTP(t.Context(), man.ID, code)
+		_, err = s.ConfirmTOTP(t.Context(), man.ID, code, Browser{})
 		wants(t, err, loa.Conflict, "people.too_late")
 
 		try := func(code string) (string, error) {
-			return s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password, Code: code, Address: "203.0.113.9"})
+			return s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password, Code: code, Browser: Browser{Address: "203.0.113.9"}})
 		}
 		for range 7 { // asking for a code is no wrong try
 			_, err = try("")
@@ -119,7 +121,7 @@ func TestSignInWrong(t *testing.T) {
 			{"only passkeys, wrong password", Credentials{Login: "sen.ht", Password: "x"}, "people.sign_in_wrong"},
 		} {
 			t.Run(c.name, func(t *testing.T) {
-				c.c.Address = "203.0.113." + string(rune('0'+i%10))
+				c.c.Browser.Address = "203.0.113." + string(rune('0'+i%10))
 				token, err := s.SignIn(t.Context(), c.c)
 				wants(t, err, loa.Forbidden, c.key)
 				if (token != "") != (err == nil) {
@@ -145,7 +147,7 @@ func TestSlowedDown(t *testing.T) {
 		n := 0
 		try := func(password string) error {
 			n++ // from ever new places: only the login counts
-			_, err := s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password, Address: "2001:db8:0:" + string(rune('a'+n%6)) + "::1"})
+			_, err := s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password, Browser: Browser{Address: "2001:db8:0:" + string(rune('a'+n%6)) + "::1"}})
 			return err
 		}
 		for range 5 {
@@ -185,19 +187,19 @@ func TestAddressSlowedDown(t *testing.T) {
 		s.man(t)
 		const here = "203.0.113.9"
 		for _, login := range []string{"aaa", "bbb", "ccc", "ddd"} {
-			_, err := s.SignIn(t.Context(), Credentials{Login: login, Password: password, Address: here})
+			_, err := s.SignIn(t.Context(), Credentials{Login: login, Password: password, Browser: Browser{Address: here}})
 			wants(t, err, loa.Forbidden, "people.sign_in_wrong")
 		}
 		for range 3 {
 			s.signIn(t, "man.lt", "")
 		}
-		_, err := s.SignIn(t.Context(), Credentials{Login: "eee", Password: password, Address: here})
+		_, err := s.SignIn(t.Context(), Credentials{Login: "eee", Password: password, Browser: Browser{Address: here}})
 		wants(t, err, loa.Forbidden, "people.sign_in_wrong")
-		_, err = s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password, Address: here})
+		_, err = s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password, Browser: Browser{Address: here}})
 		wants(t, err, loa.Unavailable, "people.wait")
-		_, err = s.FinishPasskeySignIn(t.Context(), []byte("{}"), here)
+		_, err = s.FinishPasskeySignIn(t.Context(), []byte("{}"), Browser{Address: here})
 		wants(t, err, loa.Unavailable, "people.wait")
-		_, err = s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password, Address: "203.0.113.10"})
+		_, err = s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password, Browser: Browser{Address: "203.0.113.10"}})
 		wants(t, err, "", "")
 		s.clock.Turn(30 * time.Second)
 		for range 3 { // one after the other, without waiting again
@@ -211,7 +213,7 @@ func TestGuessesAtOnce(t *testing.T) {
 	on(t, func(t *testing.T, s stage) {
 		man := s.man(t)
 		got := eight(func() error {
-			_, err := s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: "wrong", Address: "203.0.113.9"})
+			_, err := s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: "wrong", Browser: Browser{Address: "203.0.113.9"}})
 			return err
 		})
 		if diff := cmp.Diff(map[string]int{"people.sign_in_wrong": 5, "people.wait": 3}, got); diff != "" {
@@ -230,7 +232,7 @@ func TestCodeAtOnce(t *testing.T) {
 		secret, _ := s.codes(t, man)
 		code := s.code(t, secret)
 		got := eight(func() error {
-			_, err := s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password, Code: code, Address: "203.0.113.9"})
+			_, err := s.SignIn(t.Context(), Credentials{Login: "man.lt", Password: password, Code: code, Browser: Browser{Address: "203.0.113.9"}})
 			return err
 		})
 		if got[""] != 1 || got[""]+got["people.code_used"]+got["people.wait"] != 8 {
@@ -242,7 +244,7 @@ func TestCodeAtOnce(t *testing.T) {
 func TestConfirmTOTP(t *testing.T) {
 	on(t, func(t *testing.T, s stage) {
 		man := s.man(t)
-		_, err := s.ConfirmTOTP(t.Context(), man.ID, "123456")
+		_, err := s.ConfirmTOTP(t.Context(), man.ID, "123456", Browser{})
 		wants(t, err, loa.Conflict, "people.too_late")
 		_, err = s.BeginTOTP(t.Context(), "x")
 		wants(t, err, loa.NotFound, "people.unknown")
@@ -254,7 +256,7 @@ func TestConfirmTOTP(t *testing.T) {
 		}
 		s.signIn(t, "man.lt", old) // until the new one is confirmed, the old one is good
 		s.clock.Turn(patience)
-		_, err = s.ConfirmTOTP(t.Context(), man.ID, s.code(t, late.Secret))
+		_, err = s.ConfirmTOTP(t.Context(), man.ID, s.code(t, late.Secret), Browser{})
 		wants(t, err, loa.Conflict, "people.too_late")
 		if !s.open(t, token) {
 			t.Error("too late, and signed out all the same")
@@ -274,7 +276,7 @@ func TestConfirmTOTP(t *testing.T) {
 		if err := s.Disable(t.Context(), loa.System(), man.ID); err != nil {
 			t.Fatal(err)
 		}
-		_, err = s.ConfirmTOTP(t.Context(), man.ID, s.code(t, waiting.Secret))
+		_, err = s.ConfirmTOTP(t.Context(), man.ID, s.code(t, waiting.Secret), Browser{})
 		wants(t, err, loa.Forbidden, "people.disabled")
 	})
 }
@@ -309,23 +311,23 @@ func TestLink(t *testing.T) {
 			return token
 		}
 		replaced, good := link(), link()
-		_, err := s.Redeem(t.Context(), replaced)
+		_, err := s.Redeem(t.Context(), replaced, Browser{})
 		wants(t, err, loa.Forbidden, "people.link_over")
-		_, err = s.Redeem(t.Context(), "")
+		_, err = s.Redeem(t.Context(), "", Browser{})
 		wants(t, err, loa.Forbidden, "people.link_over")
-		token, err := s.Redeem(t.Context(), good)
+		token, err := s.Redeem(t.Context(), good, Browser{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got, err := s.Session(t.Context(), token); err != nil || got.Complete || got.How != ByLink || got.Actor.ID != man.ID {
 			t.Errorf("session %+v, %v", got, err)
 		}
-		_, err = s.Redeem(t.Context(), good)
+		_, err = s.Redeem(t.Context(), good, Browser{})
 		wants(t, err, loa.Forbidden, "people.link_over")
 
 		late := link()
 		s.clock.Turn(time.Hour)
-		_, err = s.Redeem(t.Context(), late)
+		_, err = s.Redeem(t.Context(), late, Browser{})
 		wants(t, err, loa.Forbidden, "people.link_over")
 
 		// Adding a passkey ends what the link opened.
@@ -344,7 +346,7 @@ func TestRedeemAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := eight(func() error {
-			_, err := s.Redeem(t.Context(), link)
+			_, err := s.Redeem(t.Context(), link, Browser{})
 			return err
 		})
 		if diff := cmp.Diff(map[string]int{"": 1, "people.link_over": 7}, got); diff != "" {
@@ -445,7 +447,7 @@ func TestSeenSweep(t *testing.T) {
 		seen(time.Minute)
 
 		// One of each that is over, and one that is not.
-		_, err := s.SignIn(t.Context(), Credentials{Login: "nobody", Password: password, Address: "203.0.113.20"})
+		_, err := s.SignIn(t.Context(), Credentials{Login: "nobody", Password: password, Browser: Browser{Address: "203.0.113.20"}})
 		wants(t, err, loa.Forbidden, "people.sign_in_wrong")
 		if _, err := s.NewLink(t.Context(), loa.System(), man.ID, time.Hour); err != nil {
 			t.Fatal(err)
@@ -454,7 +456,7 @@ func TestSeenSweep(t *testing.T) {
 		s.clock.Turn(12 * time.Hour)
 		khoi := s.person(t, "khoi.tb", "Trần Bá Khôi", "vn/98/98011")
 		s.signIn(t, "khoi.tb", "")
-		_, err = s.SignIn(t.Context(), Credentials{Login: "nobody", Password: password, Address: "203.0.113.21"})
+		_, err = s.SignIn(t.Context(), Credentials{Login: "nobody", Password: password, Browser: Browser{Address: "203.0.113.21"}})
 		wants(t, err, loa.Forbidden, "people.sign_in_wrong")
 		if _, err := s.NewLink(t.Context(), loa.System(), khoi.ID, time.Hour); err != nil {
 			t.Fatal(err)

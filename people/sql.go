@@ -12,13 +12,13 @@ import (
 // account is a person with what proves it is them.
 type account struct {
 	Person
-	password string // PHC string
+	password string // PHC string; "" while there is none
 	secret   string // TOTP, base 32; "" while there is none
 	step     int64  // the last step of TOTP whose code was used
 }
 
 func accounts(tx *db.Tx, where string, args ...any) ([]account, error) {
-	return db.All(tx, `SELECT id, path, name, login, password, totp_secret, totp_step, added_at, disabled_at,
+	return db.All(tx, `SELECT id, path, name, login, password, totp_secret, totp_step, added_at, disabled_at, email, phone, signed_in_at, cooling_until,
 			(SELECT COUNT(*) FROM passkey k WHERE k.person = person.id AND k.removed_at IS NULL)
 		FROM person WHERE `+where+` ORDER BY name_sort, id`, args, scanAccount)
 }
@@ -26,9 +26,10 @@ func accounts(tx *db.Tx, where string, args ...any) ([]account, error) {
 func scanAccount(scan func(...any) error) (account, error) {
 	var a account
 	var added int64
-	var disabled *int64
-	err := scan(&a.ID, &a.Path, &a.Name, &a.Login, &a.password, &a.secret, &a.step, &added, &disabled, &a.Passkeys)
-	a.TOTP = a.secret != ""
+	var disabled, signed, cooling *int64
+	err := scan(&a.ID, &a.Path, &a.Name, &a.Login, &a.password, &a.secret, &a.step, &added, &disabled, &a.Email, &a.Phone, &signed, &cooling, &a.Passkeys)
+	a.TOTP, a.Password = a.secret != "", a.password != ""
+	a.SignedIn, a.Cooling = timeOf(signed), timeOf(cooling)
 	a.Added = time.UnixMilli(added).UTC()
 	a.Disabled = timeOf(disabled)
 	return a, err
@@ -96,13 +97,13 @@ func lockPost(tx *db.Tx, id string) (Post, error) {
 // office's dates.
 func holdings(tx *db.Tx, where string, args ...any) ([]Holding, error) {
 	const from = " FROM holder h JOIN post p ON p.id = h.post JOIN office o ON o.id = p.office WHERE "
-	all, err := db.All(tx, "SELECT h.id, h.post, h.person, h.from_at, h.until_at, h.lent, p.title, o.path, o.valid_from, o.valid_to"+from+where+
+	all, err := db.All(tx, "SELECT h.id, h.post, h.person, h.from_at, h.until_at, h.lent, h.decision, p.title, o.path, o.name, o.valid_from, o.valid_to"+from+where+
 		" ORDER BY h.from_at, h.id", args,
 		func(scan func(...any) error) (h Holding, err error) {
 			var start, opened int64
 			var end, closed *int64
 			var lent int
-			err = scan(&h.ID, &h.Post, &h.Person, &start, &end, &lent, &h.post.Title, &h.post.path, &opened, &closed)
+			err = scan(&h.ID, &h.Post, &h.Person, &start, &end, &lent, &h.Decision, &h.post.Title, &h.post.path, &h.office.Name, &opened, &closed)
 			h.From, h.Until, h.Lent = time.UnixMilli(start).UTC(), timeOf(end), lent == 1
 			h.office.From, h.office.To = time.UnixMilli(opened).UTC(), timeOf(closed)
 			return h, err

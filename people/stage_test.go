@@ -104,7 +104,7 @@ func (s stage) hold(t *testing.T, post Post, p Person) Holding {
 // signIn types a right password, and the code of a secret where there is one.
 func (s stage) signIn(t *testing.T, login, secret string) string {
 	t.Helper()
-	c := Credentials{Login: login, Password: password, Address: "203.0.113.9"}
+	c := Credentials{Login: login, Password: password, Browser: Browser{Address: "203.0.113.9"}}
 	if secret != "" {
 		c.Code = s.code(t, secret)
 	}
@@ -132,7 +132,7 @@ func (s stage) codes(t *testing.T, p Person) (secret, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err = s.ConfirmTOTP(t.Context(), p.ID, s.code(t, key.Secret))
+	token, err = s.ConfirmTOTP(t.Context(), p.ID, s.code(t, key.Secret), Browser{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func (r *Register) BeginTOTP(ctx context.Context, person string) (t TOTP, err er
 // right code with it. It ends the person's other sessions and opens a complete
 // one, whose token replaces the one in the browser: the code just used would not
 // sign in again. A wrong code is people.code_wrong and may be tried again.
-func (r *Register) ConfirmTOTP(ctx context.Context, person, code string) (token string, err error) {
+func (r *Register) ConfirmTOTP(ctx context.Context, person, code string, from Browser) (token string, err error) {
 	err = r.DB.Write(ctx, func(tx *db.Tx) error {
 		a, err := lockAccount(tx, person)
 		if err != nil {
@@ -84,7 +84,7 @@ func (r *Register) ConfirmTOTP(ctx context.Context, person, code string) (token 
 		if err := a.note(tx, a.self(), "people.totp_set", nil); err != nil {
 			return err
 		}
-		token, err = a.begin(tx, ByCode, "")
+		token, err = a.begin(tx, ByCode, from)
 		return err
 	})
 	if err != nil {

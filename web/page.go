@@ -36,7 +36,14 @@ type View struct {
 }
 
 // T is a text of the catalogue.
-func (v View) T(key string, args ...any) string { return v.site.Catalog.T(v.Locale, key, args...) }
+func (v View) T(key string, args ...any) string {
+	if len(args) == 1 { // a page may hand over a list as it has it
+		if list, ok := args[0].([]any); ok {
+			args = list
+		}
+	}
+	return v.site.Catalog.T(v.Locale, key, args...)
+}
 
 // Asset is where a script or style is served.
 func (v View) Asset(name string) (string, error) { return v.site.assets.url(name) }

@@ -1,11 +1,14 @@
 package web
 
 import (
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"strconv"
 	"strings"
 	"time"
+
+	"rsc.io/qr"
 
 	"loa"
 )
@@ -117,6 +120,34 @@ func (v View) Word(word string) string { return v.site.Catalog.Word(v.Locale, wo
 
 // Text is bytes that are text, such as the JSON of a journal's row.
 func (v View) Text(b []byte) string { return string(b) }
+
+// QR is a text as a picture that a telephone's camera reads.
+func (v View) QR(text string) (template.URL, error) {
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return "", fmt.Errorf("draw QR code: %w", err)
+	}
+	code.Scale = 6
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(code.PNG())), nil //nolint:gosec // a picture of ours
+}
+
+// Agent is what a browser calls itself, as people call it: "Chrome, Windows".
+func (v View) Agent(agent string) string {
+	has := func(pairs ...string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if strings.Contains(agent, pairs[i]) {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+	browser := has("Edg", "Edge", "coc_coc", "Cốc Cốc", "Firefox", "Firefox", "Chrome", "Chrome", "CriOS", "Chrome", "Safari", "Safari")
+	machine := has("Android", "Android", "iPhone", "iPhone", "iPad", "iPad", "Windows", "Windows", "Mac OS", "Mac", "Linux", "Linux")
+	if said := strings.Trim(browser+", "+machine, ", "); said != "" {
+		return said
+	}
+	return v.T("me.session_unknown")
+}
 
 // App lets a page link to an authenticator app; every other address of that
 // kind stays blocked by the templates.

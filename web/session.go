@@ -39,6 +39,27 @@ func (s *Site) Token(r *http.Request) string {
 	return c.Value
 }
 
+// SetCookie keeps a secret of one page in the browser, for this site's own
+// requests alone; "" takes it out.
+func (s *Site) SetCookie(w http.ResponseWriter, name, value string, life time.Duration) {
+	//nolint:gosec // Secure is off only where the site itself is plain HTTP
+	c := &http.Cookie{Name: s.cookieName() + "-" + name, Value: value, Path: "/", HttpOnly: true, Secure: s.TLS,
+		SameSite: http.SameSiteLaxMode, MaxAge: int(life.Seconds())}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+// Cookie is what SetCookie kept, "" for nothing.
+func (s *Site) Cookie(r *http.Request, name string) string {
+	c, err := r.Cookie(s.cookieName() + "-" + name)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
 // enter finds out who asks and whether the route is theirs. Which place a right
 // must cover is decided in the flow, once; here it must be held somewhere, so
 // that no page is drawn for somebody who could do nothing on it.

@@ -13,9 +13,10 @@ import (
 
 // signInPage is the form, with where to go afterwards.
 type signInPage struct {
-	Next  string
-	Login string
-	Code  bool // a code is asked for
+	Next     string
+	Login    string
+	Code     bool   // a code is asked for
+	Province string // name of the province's own sign-in, "" where there is none
 }
 
 func (d *desk) signInPage(w http.ResponseWriter, r *http.Request) error {
@@ -32,8 +33,10 @@ func (d *desk) signIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	f := r.PostForm
 	page := signInPage{Next: web.Local(f.Get("next")), Login: f.Get("login")}
+	from := browser(r)
+	from.Shared = f.Get("shared") != ""
 	token, err := d.People.SignIn(r.Context(), people.Credentials{Login: page.Login, Password: f.Get("password"),
-		Code: f.Get("code"), Address: address(r)})
+		Code: f.Get("code"), Browser: from})
 	if err != nil {
 		page.Code = loa.KeyOf(err) == "people.code_missing" || f.Get("code") != ""
 		return d.Site.Refuse(w, r, d.pages, "sign-in", "signin.title", page, err)
@@ -58,6 +61,11 @@ func address(r *http.Request) string {
 	return host
 }
 
+// browser is where a session is opened.
+func browser(r *http.Request) people.Browser {
+	return people.Browser{Address: address(r), Agent: r.UserAgent()}
+}
+
 func (d *desk) beginPasskeySignIn(w http.ResponseWriter, r *http.Request) error {
 	options, err := d.People.BeginPasskeySignIn(r.Context())
 	if err != nil {
@@ -71,7 +79,7 @@ func (d *desk) finishPasskeySignIn(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return loa.Errorf(loa.Invalid, "page.form").Because(err)
 	}
-	token, err := d.People.FinishPasskeySignIn(r.Context(), response, address(r))
+	token, err := d.People.FinishPasskeySignIn(r.Context(), response, browser(r))
 	if err != nil {
 		return err
 	}
@@ -94,7 +102,7 @@ func (d *desk) linkPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *desk) redeem(w http.ResponseWriter, r *http.Request) error {
-	token, err := d.People.Redeem(r.Context(), r.PathValue("token"))
+	token, err := d.People.Redeem(r.Context(), r.PathValue("token"), browser(r))
 	if err != nil {
 		return err
 	}
@@ -122,6 +130,9 @@ type mePage struct {
 	Session  people.Session
 	Passkeys []people.Passkey
 	Setup    *people.TOTP // codes being set up
+	Codes    int          // printed codes that are still good
+	Sessions []people.Session
+	Told     []people.Told
 }
 
 func (d *desk) me(w http.ResponseWriter, r *http.Request) error {
@@ -137,7 +148,19 @@ func (d *desk) mePage(r *http.Request) (page mePage, err error) {
 	if page.Person, err = d.People.Person(r.Context(), page.Session.Actor.ID); err != nil {
 		return page, err
 	}
-	page.Passkeys, err = d.People.Passkeys(r.Context(), page.Person.ID)
+	if page.Passkeys, err = d.People.Passkeys(r.Context(), page.Person.ID); err != nil {
+		return page, err
+	}
+	if !page.Session.Complete {
+		return page, nil
+	}
+	if page.Codes, err = d.People.CodesLeft(r.Context(), page.Person.ID); err != nil {
+		return page, err
+	}
+	if page.Sessions, err = d.People.Sessions(r.Context(), page.Person.ID); err != nil {
+		return page, err
+	}
+	page.Told, err = d.People.Told(r.Context(), page.Person.ID)
 	return page, err
 }
 
@@ -181,7 +204,7 @@ func (d *desk) confirmTOTP(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	token, err := d.People.ConfirmTOTP(r.Context(), person, r.PostFormValue("code"))
+	token, err := d.People.ConfirmTOTP(r.Context(), person, r.PostFormValue("code"), browser(r))
 	if loa.KeyOf(err) == "people.code_wrong" { // it may be tried again, with the same secret
 		page, again := d.mePage(r)
 		if again != nil {

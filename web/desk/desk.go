@@ -14,6 +14,7 @@ import (
 	"loa/bulletin"
 	"loa/journal"
 	"loa/lexicon"
+	"loa/office"
 	"loa/people"
 	"loa/sheet"
 	"loa/speaker"
@@ -34,6 +35,7 @@ type Config struct {
 	Units     *unit.Register
 	Words     *lexicon.Register
 	People    *people.Register
+	Offices   *office.Register
 	Roster    Roster
 	Sheets    *sheet.Book
 	Uploads   *upload.Room

@@ -135,6 +135,10 @@
     id: k.id, rawId: text(k.rawId), type: k.type, authenticatorAttachment: k.authenticatorAttachment || undefined,
     clientExtensionResults: k.getClientExtensionResults(),
   });
+  const answered = (r) => ({
+    clientDataJSON: text(r.clientDataJSON), authenticatorData: text(r.authenticatorData), signature: text(r.signature),
+    userHandle: r.userHandle ? text(r.userHandle) : undefined,
+  });
   all("[data-passkey-add]").forEach((p) => {
     p.hidden = false;
     p.querySelector("button").addEventListener("click", async () => {
@@ -147,15 +151,24 @@
       } catch (error) { say(document, error); }
     });
   });
+  all("form[data-proof]").forEach((form) => {
+    const p = form.querySelector("[data-proof-passkey]");
+    p.hidden = false;
+    p.querySelector("button").addEventListener("click", async () => {
+      if (!form.reportValidity()) return;
+      try {
+        const k = await navigator.credentials.get(ready(await post("/me/proof/begin", {})));
+        form.passkey.value = JSON.stringify({ ...clean(k), response: answered(k.response) });
+        form.requestSubmit();
+      } catch (error) { say(form, error); }
+    });
+  });
   all("[data-passkey-sign-in]").forEach((p) => {
     p.hidden = false;
     p.querySelector("button").addEventListener("click", async () => {
       try {
         const k = await navigator.credentials.get(ready(await post("/sign-in/passkey/begin", {})));
-        const r = k.response;
-        const said = await post("/sign-in/passkey/finish?next=" + encodeURIComponent(p.dataset.passkeySignIn), { ...clean(k), response: {
-          clientDataJSON: text(r.clientDataJSON), authenticatorData: text(r.authenticatorData), signature: text(r.signature),
-          userHandle: r.userHandle ? text(r.userHandle) : undefined } });
+        const said = await post("/sign-in/passkey/finish?next=" + encodeURIComponent(p.dataset.passkeySignIn), { ...clean(k), response: answered(k.response) });
         location.assign(said.next);
       } catch (error) { say(document, error); }
     });
