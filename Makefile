@@ -44,12 +44,12 @@ build: ## the two programs, in bin/
 
 .PHONY: tools
 tools:
-	@./scripts/tools ffmpeg espeak-ng
+	@./scripts/tools ffmpeg espeak-ng poppler-utils
 
 .PHONY: tools-test
 tools-test:
-	@./scripts/tools ffmpeg espeak-ng postgresql poppler-utils
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql poppler-utils
 
 .PHONY: tools-long
 tools-long:
-	@./scripts/tools ffmpeg espeak-ng postgresql poppler-utils chromium npm brotli
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql poppler-utils chromium npm brotli

@@ -67,7 +67,8 @@ var law = house{
 		"lexicon":         ". db journal lang unit voice",
 		"sound":           ". sandbox wire",
 		"sandbox":         ".",
-		"upload":          ". db journal sandbox sound wire",
+		"upload":          ". db document journal sandbox sound wire",
+		"document":        ". sandbox",
 		// the outward line
 		"bulletin": ". db journal lang office seal sound speaker unit voice wire",
 		"edge":     ". seal wire",
@@ -77,7 +78,7 @@ var law = house{
 		"web/desk": ". bulletin journal lang lexicon office people sheet sound speaker unit upload voice web wire",
 		"web/api":  ". bulletin seal speaker web wire",
 		// put together
-		"node": ". bulletin bus bus/natsd db door journal lang office people seal sheet signer sound speaker unit" +
+		"node": ". bulletin bus bus/natsd db document door journal lang office people seal sheet signer sound speaker unit" +
 			" lexicon upload voice web web/api web/desk wire",
 		"cmd/loa":         ". bulletin db edge lang lexicon node office people sandbox signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",

@@ -20,6 +20,7 @@ import (
 	"loa/bulletin"
 	"loa/bus"
 	"loa/db"
+	"loa/document"
 	"loa/door"
 	"loa/journal"
 	"loa/lang"
@@ -134,7 +135,7 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 		Encoder: sound.Encoder{FFmpeg: "ffmpeg", Self: o.Self},
 	}
 	n.Uploads = &upload.Room{DB: n.DB, Blobs: n.Blobs, Dir: filepath.Join(c.Blobs, "upload"), Said: n.said,
-		Sounds: sound.Encoder{FFmpeg: "ffmpeg", Self: o.Self}}
+		Sounds: sound.Encoder{FFmpeg: "ffmpeg", Self: o.Self}, Texts: document.Reader{Self: o.Self}}
 	n.Bulletins.Recordings = n.Uploads.Recording
 	if err := n.believe(ctx); err != nil {
 		return n, err

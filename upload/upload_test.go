@@ -3,6 +3,7 @@
 package upload_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"math"
@@ -20,6 +21,7 @@ import (
 	"loa"
 	"loa/db"
 	"loa/db/dbtest"
+	"loa/document"
 	"loa/journal"
 	"loa/sandbox"
 	"loa/sound"
@@ -48,7 +50,7 @@ func room(t *testing.T, d *db.DB, dir string) *upload.Room {
 		t.Fatal(err)
 	}
 	return &upload.Room{DB: d, Blobs: &db.Blobs{Dir: filepath.Join(dir, "blobs")}, Dir: filepath.Join(dir, "upload"),
-		Sounds: sound.Encoder{Self: self, Dir: t.TempDir()}, Said: func(string, journal.Entry) {}}
+		Sounds: sound.Encoder{Self: self, Dir: t.TempDir()}, Texts: document.Reader{Self: self}, Said: func(string, journal.Entry) {}}
 }
 
 // speech is two seconds of something like a voice, as a WAV of 64 KB.
@@ -375,4 +377,34 @@ func TestKilled(t *testing.T) {
 	if offset < said || offset%1000 != 0 {
 		t.Errorf("%d bytes are there, %d were acknowledged", offset, said)
 	}
+}
+
+// TestDocument: a Word file becomes its text, an old one its sentence.
+func TestDocument(t *testing.T) {
+	r, who := room(t, dbtest.Open(t, dbtest.SQLite(t)), t.TempDir()), head("p1")
+	var word bytes.Buffer
+	z := zip.NewWriter(&word)
+	for name, text := range map[string]string{"[Content_Types].xml": "<Types/>",
+		"word/document.xml": `<w:document xmlns:w="w"><w:body><w:p><w:r><w:t>Kính mời bà con họp.</w:t></w:r></w:p></w:body></w:document>`} {
+		w, err := z.Create(name)
+		must(t, err)
+		_, err = w.Write([]byte(text))
+		must(t, err)
+	}
+	must(t, z.Close())
+	send := func(b []byte) (upload.Upload, error) {
+		u, err := r.Begin(t.Context(), who, commune, upload.File, "giay moi.docx", int64(len(b)))
+		must(t, err)
+		_, err = r.Piece(t.Context(), who, u.ID, 0, b)
+		must(t, err)
+		return r.Finish(t.Context(), who, u.ID)
+	}
+	u, err := send(word.Bytes())
+	if err != nil || u.Text != "Kính mời bà con họp." || u.Media != "" {
+		t.Errorf("%+v, %v", u, err)
+	}
+	_, err = r.Keep(t.Context(), who, u.ID)
+	wants(t, err, "upload.no_sound")
+	_, err = send([]byte("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1 old Word"))
+	wants(t, err, "document.old")
 }
