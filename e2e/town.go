@@ -153,14 +153,17 @@ func Start(t testing.TB, o Options) *Town {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w := &Town{T: t, Dir: dir, binary: Binary(t), http: port(t), keys: map[string]*softkey.Authenticator{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log("kept", dir)
+			for _, s := range w.Servers {
+				s.complains()
+			}
 			return
 		}
 		_ = os.RemoveAll(dir) // a temporary folder: the system's to clean otherwise
 	})
-	w := &Town{T: t, Dir: dir, binary: Binary(t), http: port(t), keys: map[string]*softkey.Authenticator{}}
 	if w.lead = o.Lead; w.lead == "" {
 		w.lead = "2s"
 	}
@@ -328,6 +331,19 @@ func (s *Server) Up() {
 		}
 	}
 	t.Fatalf("server did not start: %s", s.logs)
+}
+
+// complains shows what the server logged as wrong, for whoever reads why a test
+// failed.
+func (s *Server) complains() {
+	if s.logs == nil {
+		return
+	}
+	for line := range strings.Lines(s.logs.String()) {
+		if strings.Contains(line, "ERROR") || strings.Contains(line, "WARN") {
+			s.town.T.Log(strings.TrimSpace(line))
+		}
+	}
 }
 
 // Kill ends the process as a power cut does.
