@@ -49,6 +49,7 @@ type Options struct {
 	Agents   int    // speakers, dealt out over the servers
 	Lead     string // LOA_LEAD, 2s if empty
 	Local    bool   // people reach the first server at http://localhost, where browsers allow passkeys without TLS
+	Station  bool   // the officers hold their posts in the commune, not the province, and it has its two sessions
 }
 
 // Town is a running system.
@@ -64,6 +65,7 @@ type Town struct {
 	Leader   *Officer // approves and dispatches
 	Config   node.Config
 
+	home     loa.Path // of the officers' posts
 	binary   string
 	http     string // where the first server listens
 	core     *natsd.Server
@@ -164,6 +166,9 @@ func Start(t testing.TB, o Options) *Town {
 		}
 		_ = os.RemoveAll(dir) // a temporary folder: the system's to clean otherwise
 	})
+	if w.home = "vn/98"; o.Station {
+		w.home = Commune
+	}
 	if w.lead = o.Lead; w.lead == "" {
 		w.lead = "2s"
 	}
@@ -190,6 +195,9 @@ func Start(t testing.TB, o Options) *Town {
 	w.DB = w.open()
 	w.Author.town, w.Leader.town = w, w
 	w.rules()
+	if o.Station {
+		w.sessions()
+	}
 	w.AddAgents(o.Agents)
 	return w
 }
@@ -237,7 +245,7 @@ func (w *Town) ceremony(origin string) {
 	w.must(err)
 	file, _, err := signer.NewRoot("Lam Xuyên (giả định)", true, nil)
 	w.must(err)
-	made, err := signer.Init(w.Config.SignerDir, file, nil, nil, "vn/98", []loa.Path{Commune, "vn/98/98037"}, time.Now(), 24*time.Hour)
+	made, err := signer.Init(w.Config.SignerDir, file, nil, nil, "vn/98", []loa.Path{Commune, "vn/98/98037"}, time.Now(), 14*24*time.Hour)
 	w.must(err)
 	w.must(node.WriteKeys(w.Config.Keys, made))
 	d, err := db.Open(ctx, w.Database, loa.WallClock{})
@@ -254,11 +262,11 @@ func (w *Town) ceremony(origin string) {
 func (w *Town) person(d *db.DB, login, name string, rights []loa.Right, duties ...signer.Duty) *Officer {
 	ctx := w.T.Context()
 	reg := &people.Register{DB: d, RPID: w.Config.RPID(), Origin: w.Config.Origin, Issuer: "Loa"}
-	p, err := reg.AddPerson(ctx, loa.System(), people.NewPerson{Name: name, Login: login, Password: "đồng sậy mùa nước nổi", Path: "vn/98"})
+	p, err := reg.AddPerson(ctx, loa.System(), people.NewPerson{Name: name, Login: login, Password: "đồng sậy mùa nước nổi", Path: w.home})
 	w.must(err)
-	o, err := (&office.Register{DB: d}).Add(ctx, loa.System(), office.Office{Name: "Đài của " + name, Kind: "dai", Path: "vn/98"})
+	o, err := (&office.Register{DB: d}).Add(ctx, loa.System(), office.Office{Name: "Đài của " + name, Kind: "dai", Path: w.home})
 	w.must(err)
-	post, err := reg.AddPost(ctx, loa.System(), people.Post{Office: o.ID, Title: "Người của " + name, Grants: []loa.Grant{{Path: "vn/98", Rights: rights}}})
+	post, err := reg.AddPost(ctx, loa.System(), people.Post{Office: o.ID, Title: "Người của " + name, Grants: []loa.Grant{{Path: w.home, Rights: rights}}})
 	w.must(err)
 	_, err = reg.Hold(ctx, loa.System(), post.ID, p.ID, time.Now().Add(-time.Minute), time.Time{}, false)
 	w.must(err)
@@ -495,12 +503,23 @@ func (w *Town) confirm() {
 
 // rules opens the whole day in the commune's policy.
 func (w *Town) rules() {
-	p := wire.Policy{V: wire.Version, Kind: "policy", Path: "vn/98", Version: 1, Volume: 90,
+	p := wire.Policy{V: wire.Version, Kind: "policy", Path: w.home, Version: 1, Volume: 90,
 		Hours: []wire.Hours{{Days: []int{1, 2, 3, 4, 5, 6, 7}, From: 0, Until: 1440}},
-		From:  time.Now().Add(-time.Hour).UnixMilli(), Until: time.Now().Add(20 * time.Hour).UnixMilli()}
+		From:  time.Now().Add(-time.Hour).UnixMilli(), Until: time.Now().Add(13 * 24 * time.Hour).UnixMilli()}
 	payload, err := wire.Encode(p)
 	w.must(err)
 	w.must(w.speakers().SetPolicy(w.T.Context(), w.Leader.Actor(), payload, w.Leader.Yes(payload)))
+}
+
+// sessions are the two of the station's regulation, every day: 5:30 to 6:15 and
+// 17:00 to 17:45.
+func (w *Town) sessions() {
+	for _, f := range []bulletin.Frame{
+		{Path: Commune, Part: bulletin.Morning, Name: "Buổi sáng", From: 330, Until: 375, Days: []int{1, 2, 3, 4, 5, 6, 7}},
+		{Path: Commune, Part: bulletin.Afternoon, Name: "Buổi chiều", From: 1020, Until: 1065, Days: []int{1, 2, 3, 4, 5, 6, 7}},
+	} {
+		w.must(w.Flow().SetFrame(w.T.Context(), w.Author.Actor(), f))
+	}
 }
 
 // Officer is a person with a browser and a passkey.
@@ -621,7 +640,7 @@ func (o *Officer) PlayNow(id string) error {
 
 // Log is the playback log of a bulletin.
 func (w *Town) Log(id string) []bulletin.Playback {
-	log, err := w.Flow().Log(w.T.Context(), w.Leader.Actor(), bulletin.LogQuery{Place: "vn/98", Bulletin: id, Limit: 1000})
+	log, err := w.Flow().Log(w.T.Context(), w.Leader.Actor(), bulletin.LogQuery{Place: w.home, Bulletin: id, Limit: 1000})
 	w.must(err)
 	return log
 }

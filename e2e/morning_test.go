@@ -1,0 +1,196 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"loa"
+	"loa/bulletin"
+	"loa/e2e"
+)
+
+// morning is what the officer pastes: a date, money, the number of a law, an
+// abbreviation everybody knows and one that only this commune has.
+const morning = "UBND xã Đồng Sậy thông báo: chi trả trợ cấp tháng 12/2026 theo Nghị định số 176/2025/NĐ-CP, mức 500.000 đồng/người/tháng, " +
+	"từ 7h30 ngày 8/12/2026 tại NVH thôn 1. Bà con mang theo CCCD."
+
+// row is a line of the table of steps: what, how many steps a person needed,
+// how long the scripted browser took, and what desk and leader should need.
+type row struct {
+	what   string
+	steps  int
+	took   time.Duration
+	target string
+}
+
+// table is the steps counted, printed at the end beside their targets.
+type table []row
+
+func (all *table) add(v *visitor, what, target string, most int, began time.Time) {
+	*all = append(*all, row{what, v.steps, time.Since(began), target})
+	if v.steps > most {
+		v.Errorf("%s took %d steps, want at most %d", what, v.steps, most)
+	}
+}
+
+func (all table) print(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("\n| task | steps | seconds | target |\n|---|---|---|---|\n")
+	for _, r := range all {
+		fmt.Fprintf(&b, "| %s | %d | %.1f | %s |\n", r.what, r.steps, r.took.Seconds(), r.target)
+	}
+	t.Log(b.String())
+}
+
+// TestMorning is the officer's morning and the leader's, on phones of 360×740
+// with a real Chromium and passkeys of their own, on a real server with real
+// speakers. A step is a tap, a field or a choice. It prints the table of steps.
+func TestMorning(t *testing.T) {
+	if os.Getenv("LOA_LONG") == "" {
+		t.Skip("needs Chromium: make test-long")
+	}
+	town := e2e.Start(t, e2e.Options{Agents: 2, Local: true, Station: true})
+	chromium := openChromium(t)
+	var steps table
+	defer func() { steps.print(t) }()
+
+	leader := visit(chromium, t, town, town.Leader)
+	leader.addPasskey()
+	ownerTrusts(t, town, leader)
+	leader.sized(screens()[0])
+	officer := visit(chromium, t, town, town.Author)
+	officer.addPasskey()
+	ownerTrusts(t, town, officer)
+	officer.sized(screens()[0])
+
+	// Signing in, once a working day.
+	officer.tap(".menu summary")
+	officer.tap("form[action='/sign-out'] button")
+	officer.at("/sign-in")
+	began := time.Now()
+	officer.steps = 0
+	officer.open("/sign-in")
+	officer.tap("[data-passkey-sign-in] button")
+	officer.at("/")
+	steps.add(officer, "officer: sign in, once a day", "≤ 2", 2, began)
+
+	// The first notice: hear it, mend one reading for ever, two hamlets.
+	id, took := officer.firstNotice()
+	steps = append(steps, took...)
+	began = time.Now()
+	leader.approves(id)
+	steps.add(leader, "leader: opened → heard → approved", "3", 3, began)
+	officer.stands(id)
+
+	// The second: hamlets and sessions as offered. This is the row of every day.
+	began = time.Now()
+	second := officer.everyday(morning)
+	steps.add(officer, "officer: text notice, hamlets and sessions as offered → sent", "7", 7, began)
+	leader.approves(second)
+	officer.stands(second)
+}
+
+// firstNotice types a notice, hears it, corrects how one word is read for ever,
+// chooses two hamlets and the sessions of tomorrow, and sends it.
+func (v *visitor) firstNotice() (id string, rows table) {
+	v.Helper()
+	began := time.Now()
+	v.open("/")
+	v.steps = 0
+	v.tap("a[href^='/bulletins/new']")
+	v.at("/bulletins/new")
+	v.tap("textarea[name=text]")
+	v.types(morning)
+	for _, heard := range []string{"năm trăm nghìn đồng một người một tháng", "một trăm bảy mươi sáu năm hai nghìn không trăm hai mươi lăm của Chính phủ",
+		"mùng tám tháng mười hai", "căn cước công dân", "Ủy ban nhân dân"} {
+		v.sees(heard, fmt.Sprintf("document.querySelector('[data-spoken] .spoken').innerText.includes(%q)", heard))
+	}
+	v.tap("[data-hear]")
+	v.sees("the sound asked for and there", "!document.querySelector('[data-hear]').disabled")
+	mended := v.steps
+	v.mends("NVH", "nhà văn hóa")
+	mended = v.steps - mended
+	for _, h := range []string{"thon-1", "thon-2"} {
+		v.tap(fmt.Sprintf("label:has(input[name=scope][value='%s/h/%s'])", e2e.Commune, h))
+	}
+	v.chooses(tomorrow()...)
+	v.tap("button[value=submit]")
+	v.sees("the notice waiting", "document.querySelector('main .badge').innerText.includes('chờ duyệt')")
+	var path string
+	v.run(chromedp.Evaluate("location.pathname", &path))
+	v.steps -= mended
+	rows.add(v, "officer: first notice, hear, two hamlets, tomorrow 5:30 and 17:00 → sent", "7, when chosen anew 10", 10, began)
+	rows = append(rows, row{"officer: correct one reading for ever", mended, 0, "3"})
+	return strings.TrimPrefix(path, "/bulletins/"), rows
+}
+
+// mends corrects how a written word is read, from now on in this commune.
+func (v *visitor) mends(written, spoken string) {
+	v.Helper()
+	v.tap(fmt.Sprintf("[data-spoken] a[data-fix][href*='written=%s']", written))
+	v.sees("the form over the page", "document.getElementById('fix').open")
+	v.run(chromedp.Evaluate("document.querySelector('#fix [name=spoken]').select()", nil))
+	v.types(spoken)
+	v.steps++ // the field
+	v.tap("#fix .primary")
+	v.sees("the new reading", fmt.Sprintf("!document.getElementById('fix').open && document.querySelector('[data-spoken] .spoken').innerText.includes(%q)", spoken))
+}
+
+// tomorrow are tomorrow's two sessions, as the form names them.
+func tomorrow() []string {
+	day := time.Now().In(loa.Zone()).AddDate(0, 0, 1).Format(time.DateOnly)
+	return []string{day + " " + bulletin.Morning, day + " " + bulletin.Afternoon}
+}
+
+// chooses leaves exactly these sessions ticked: those offered already cost no step.
+func (v *visitor) chooses(wanted ...string) {
+	v.Helper()
+	var ticked []string
+	v.run(chromedp.Evaluate("[...document.querySelectorAll('input[name=session]:checked')].map((e) => e.value)", &ticked))
+	for _, value := range append(slices.Clone(ticked), wanted...) {
+		if slices.Contains(ticked, value) != slices.Contains(wanted, value) {
+			v.tap(fmt.Sprintf("label:has(input[name=session][value='%s'])", value))
+		}
+	}
+}
+
+// everyday sends a notice with what the page offers.
+func (v *visitor) everyday(text string) (id string) {
+	v.Helper()
+	v.open("/")
+	v.steps = 0
+	v.tap("a[href^='/bulletins/new']")
+	v.at("/bulletins/new")
+	v.tap("textarea[name=text]")
+	v.types(text)
+	v.sees("what will be said", "document.querySelector('[data-spoken] .spoken').innerText.includes('nhà văn hóa')") // mended for ever
+	v.tap("[data-hear]")
+	v.tap("button[value=submit]")
+	v.sees("the notice waiting", "document.querySelector('main .badge').innerText.includes('chờ duyệt')")
+	var path string
+	v.run(chromedp.Evaluate("location.pathname", &path))
+	return strings.TrimPrefix(path, "/bulletins/")
+}
+
+// stands waits until an approved notice stands in the plan of the commune by
+// itself, in the sessions its writer chose.
+func (v *visitor) stands(id string) {
+	v.Helper()
+	v.town.Eventually("the notice in the plan", 30*time.Second, func() bool {
+		b, err := v.town.Flow().Find(v.Context(), v.town.Leader.Actor(), id)
+		if err != nil {
+			v.Fatal(err)
+		}
+		return b.State == bulletin.Dispatched
+	})
+	slots, err := v.town.Flow().Slots(v.Context(), id)
+	if err != nil || len(slots) != 2 {
+		v.Errorf("slots %+v, %v; want two", slots, err)
+	}
+}
