@@ -388,9 +388,20 @@ func (v *visitor) approves(id string) {
 	v.sees("a button that waits", "document.querySelector('[data-needs-heard]').disabled")
 	v.tapAt("audio[data-heard]", "24") // where the player has its button
 	v.sees("the sound running", "!document.querySelector('audio').paused")
+	v.heard()
 	v.tap("[data-needs-heard]")
 	v.sees("the notice approved", "document.querySelector('main .badge').classList.contains('sealed')")
 	v.at("/bulletins/" + id)
+}
+
+// heard waits until the sound has run to its end.
+func (v *visitor) heard() {
+	v.Helper()
+	v.town.Eventually(v.Login+" has heard the sound to its end", 90*time.Second, func() bool {
+		var open bool
+		err := chromedp.Run(v.ctx, chromedp.Evaluate("!document.querySelector('[data-needs-heard]').disabled", &open))
+		return err == nil && open
+	})
 }
 
 // stops silences the notice.

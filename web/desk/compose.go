@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"loa"
 	"loa/bulletin"
+	"loa/lang"
 	"loa/unit"
 	"loa/voice"
 	"loa/web"
@@ -290,10 +292,39 @@ func (d *desk) sendForApproval(w http.ResponseWriter, r *http.Request, id string
 	return d.Site.Refuse(w, r, d.pages, "bulletin", "bulletin.one", page, err)
 }
 
+// wholeDay is a choice of all sessions of one day at a tap.
+type wholeDay struct {
+	Start  int64  // UTC ms, of its first session
+	Values string // of the sessions, with "|" between
+}
+
+// WholeDays are the coming days with more than one session left.
+func (p composePage) WholeDays() (all []wholeDay) {
+	for i, s := range p.Sessions {
+		switch {
+		case i > 0 && s.Day == p.Sessions[i-1].Day:
+			all[len(all)-1].Values += "|" + s.Value
+		case len(all) > 0 && !strings.Contains(all[len(all)-1].Values, "|"):
+			all[len(all)-1] = wholeDay{s.Start, s.Value}
+		default:
+			all = append(all, wholeDay{s.Start, s.Value})
+		}
+	}
+	if n := len(all); n > 0 && !strings.Contains(all[n-1].Values, "|") {
+		all = all[:n-1]
+	}
+	return all[:min(3, len(all))]
+}
+
 // firstLine is a title for a text without one: its first sentence or line, as
-// much as fits on a phone.
+// much as fits on a phone. "UBND xã thông báo:" says nothing that the others do
+// not say too, so what it announces stands for it.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if who, what, found := strings.Cut(line, ":"); found && strings.HasSuffix(lang.Fold(who), "thong bao") && strings.TrimSpace(what) != "" {
+		c, size := utf8.DecodeRuneInString(strings.TrimSpace(what))
+		line = string(unicode.ToUpper(c)) + strings.TrimSpace(what)[size:]
+	}
 	if cut := strings.IndexAny(line, ".:;"); cut > 0 {
 		line = line[:cut]
 	}

@@ -1,5 +1,16 @@
-// The compose page: the field guessed from the words is chosen until a person
-// chooses otherwise.
+// The compose page: all sessions of a day at one tap; the field guessed from the
+// words is chosen until a person chooses otherwise.
+(() => {
+  "use strict";
+  const days = document.querySelector("[data-whole-days]");
+  if (!days) return;
+  days.hidden = false;
+  days.addEventListener("click", (e) => {
+    if (!e.target.dataset.sessions) return;
+    const wanted = e.target.dataset.sessions.split("|");
+    document.querySelectorAll("input[name=session]").forEach((box) => { box.checked = wanted.includes(box.value); });
+  });
+})();
 (() => {
   "use strict";
   const spoken = document.querySelector("[data-spoken]"), field = document.querySelector("select[name=category]");
