@@ -145,6 +145,7 @@ func (b Bulletin) slotMS() int64 { return b.MS() + int64(b.Repeat)*(b.MS()+wire.
 
 // Speech turns spoken text into sound.
 type Speech interface {
+	Models() []voice.Model
 	Say(ctx context.Context, text string, v voice.Voice) (voice.Speech, error)
 }
 

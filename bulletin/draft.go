@@ -278,15 +278,15 @@ func (f *Flow) Spoken(ctx context.Context, b Bulletin, r Rendition) (spoken voic
 
 // Preview is the sound that asking for approval would make of a text, and the
 // engine that spoke it. Nothing is kept; it needs bulletin.write at the place.
-func (f *Flow) Preview(ctx context.Context, who loa.Actor, place loa.Path, text, accent string) (mp3 []byte, by string, err error) {
+func (f *Flow) Preview(ctx context.Context, who loa.Actor, place loa.Path, text string, v voice.Voice) (mp3 []byte, by string, err error) {
 	if err := who.Must(loa.RightWrite, place); err != nil {
 		return nil, "", err
 	}
-	spoken, err := f.Speak(ctx, place, text, accent)
+	spoken, err := f.Speak(ctx, place, text, v.Accent)
 	if err != nil {
 		return nil, "", err
 	}
-	speech, err := f.Speech.Say(ctx, spoken.Text, voice.Voice{Accent: accent})
+	speech, err := f.Speech.Say(ctx, spoken.Text, v)
 	if err != nil {
 		return nil, "", fmt.Errorf("speak preview: %w", err)
 	}

@@ -174,7 +174,7 @@ func (f *Flow) make(ctx context.Context, r *Rendition) (err error) {
 	var res sound.Result
 	switch {
 	case r.Machine():
-		speech, err := f.Speech.Say(ctx, r.Spoken, voice.Voice{Accent: r.Accent, WordsPerMinute: r.Speed})
+		speech, err := f.Speech.Say(ctx, r.Spoken, voice.Voice{Name: r.Voice, Accent: r.Accent, WordsPerMinute: r.Speed})
 		if err != nil {
 			return fmt.Errorf("speak bulletin: %w", err)
 		}

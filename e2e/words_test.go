@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"loa"
+	"loa/voice"
+	"loa/voice/voicetest"
 	"loa/wire"
 )
 
@@ -146,5 +148,33 @@ func TestDownloadSaysMachine(t *testing.T) {
 	said := strings.ReplaceAll(copied.body, "\x00", "")
 	if !strings.Contains(said, "synthetic speech") || !strings.Contains(said, "COMM") || !strings.Contains(said, "TENC") {
 		t.Error("the tag does not say that a machine speaks")
+	}
+}
+
+// TestVoiceChosen: the page offers what the engine has, and what was chosen is
+// heard, kept and said.
+func TestVoiceChosen(t *testing.T) {
+	desk := openDesk(t, true)
+	service := voicetest.NewFPT(t)
+	desk.flow.Speech = voice.FPT{URL: service.URL(), Key: service.Key, Clock: loa.WallClock{}, Every: time.Millisecond}
+	man := desk.browser(writer())
+	man.page("/bulletins/new", `value="north banmai" selected`, "Linh San (giọng nữ, miền Nam)")
+	form := composed("accent", "south lannhi", "speed", "119", "do", "submit")
+	if a := man.post("/speak/sound", form); a.header.Get("X-Spoken-By") != "fpt.ai Lan Nhi" {
+		t.Errorf("heard before keeping: %d, by %q", a.status, a.header.Get("X-Spoken-By"))
+	}
+	to := man.led("/bulletins", form, "/bulletins/")
+	man.page(to, "fpt.ai Lan Nhi")
+	b, err := desk.flow.Find(t.Context(), writer(), strings.TrimPrefix(to, "/bulletins/"))
+	desk.ok(err)
+	if r := b.Main(); r.Voice != "lannhi" || r.Accent != "south" || r.Speed == 0 || r.SpokenBy != "fpt.ai Lan Nhi" {
+		t.Errorf("kept %+v", r)
+	}
+	if status, key := man.fault("/speak/sound", composed("accent", "north nobody")); key != "voice.name" {
+		t.Errorf("a voice nobody has: %d %s", status, key)
+	}
+	service.Status = http.StatusServiceUnavailable
+	if status, key := man.fault("/speak/sound", composed("text", "Bà con ơi.")); status != http.StatusServiceUnavailable || key != "voice.failed" {
+		t.Errorf("the service away: %d %s", status, key)
 	}
 }

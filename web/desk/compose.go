@@ -34,6 +34,7 @@ type composePage struct {
 	Later    bool // one is chosen that is not among the first four
 	Others   []bulletin.Other
 	Record   recorder
+	Voices   []voiceChoice
 }
 
 // preview is what the page says of a text while it is typed.
@@ -111,7 +112,8 @@ func writesFor(r *http.Request, asked loa.Path) loa.Path {
 // form fills the page's choices around a notice.
 func (d *desk) form(r *http.Request, id string, n bulletin.Notice) (page composePage, err error) {
 	ctx, who := r.Context(), web.Actor(r)
-	page = composePage{ID: id, Notice: n, Today: day(d.Site.Clock.Now()), Record: recorder{n.Path, n.Upload}}
+	page = composePage{ID: id, Notice: n, Today: day(d.Site.Clock.Now()), Record: recorder{n.Path, n.Upload},
+		Voices: voices(d.Bulletins.Speech.Models(), n)}
 	if !n.Until.IsZero() {
 		page.Until = day(n.Until.Add(-time.Second))
 	}
@@ -166,7 +168,7 @@ func (d *desk) notice(r *http.Request) (n bulletin.Notice, err error) {
 	}
 	f := r.PostForm
 	n = bulletin.Notice{Path: writesFor(r, loa.Path(f.Get("path"))), Class: wire.Class(f.Get("class")), Title: f.Get("title"),
-		Text: f.Get("text"), Upload: f.Get("upload"), Accent: f.Get("accent"), Category: bulletin.Category(f.Get("category")),
+		Text: f.Get("text"), Upload: f.Get("upload"), Category: bulletin.Category(f.Get("category")),
 		Origin: strings.TrimSpace(f.Get("origin")), Chime: f.Get("chime") != ""}
 	if strings.TrimSpace(n.Title) == "" {
 		n.Title = firstLine(n.Text)
@@ -180,9 +182,8 @@ func (d *desk) notice(r *http.Request) (n bulletin.Notice, err error) {
 	if f.Get("twice") != "" {
 		n.Repeat = 1
 	}
-	if f.Get("speed") != "" {
-		n.Speed = slow
-	}
+	said := chosenVoice(r)
+	n.Accent, n.Voice, n.Speed = said.Accent, said.Name, said.WordsPerMinute
 	for _, value := range f["session"] {
 		day, part, _ := strings.Cut(value, " ")
 		n.Wanted = append(n.Wanted, bulletin.Choice{Day: day, Part: part})
@@ -263,7 +264,7 @@ func (d *desk) speak(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	said, err := d.preview(r, writesFor(r, ""), text, r.PostFormValue("accent"))
+	said, err := d.preview(r, writesFor(r, ""), text, chosenVoice(r).Accent)
 	if err != nil {
 		return err
 	}
@@ -346,9 +347,6 @@ func lastDay(now time.Time, days int) time.Time {
 }
 
 func day(t time.Time) string { return t.In(loa.Zone()).Format(time.DateOnly) }
-
-// Accents are the three accents a bulletin may be read in.
-func (composePage) Accents() []string { return []string{"north", "central", "south"} }
 
 // Slow is the calmer speed.
 func (composePage) Slow() int { return slow }

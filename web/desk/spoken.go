@@ -59,3 +59,37 @@ func (s speech) Parts() []part {
 func (s speech) FixAddress(written, spoken string) string {
 	return "/words?" + url.Values{"path": {string(s.At)}, "at": {string(s.At)}, "written": {written}, "spoken": {spoken}, "next": {s.Next}}.Encode() + "#word"
 }
+
+// chosenVoice is the voice and speed a form asks for: "south linhsan" is an
+// accent and one voice of it.
+func chosenVoice(r *http.Request) voice.Voice {
+	accent, name, _ := strings.Cut(r.PostFormValue("accent"), " ")
+	v := voice.Voice{Accent: accent, Name: name}
+	if r.PostFormValue("speed") != "" {
+		v.WordsPerMinute = slow
+	}
+	return v
+}
+
+// voiceChoice is one voice to choose.
+type voiceChoice struct {
+	voice.Model
+	Value  string
+	Chosen bool
+}
+
+// voices offers what the engine has; of an accent without a name asked for, its
+// usual voice is chosen.
+func voices(all []voice.Model, n bulletin.Notice) (choices []voiceChoice) {
+	accent, found := n.Accent, false
+	if accent == "" {
+		accent = "north"
+	}
+	for _, m := range all {
+		c := voiceChoice{Model: m, Value: strings.TrimSpace(m.Accent + " " + m.Name)}
+		c.Chosen = !found && m.Accent == accent && (n.Voice == "" || n.Voice == m.Name)
+		found = found || c.Chosen
+		choices = append(choices, c)
+	}
+	return choices
+}

@@ -188,7 +188,7 @@ func (d *desk) speakSound(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return loa.Errorf(loa.Unavailable, "hear.busy")
 	}
-	sound, by, err := d.Bulletins.Preview(ctx, who, writesFor(r, ""), text, r.PostFormValue("accent"))
+	sound, by, err := d.Bulletins.Preview(ctx, who, writesFor(r, ""), text, chosenVoice(r))
 	if err != nil {
 		return err
 	}
