@@ -25,6 +25,7 @@ import (
 	"loa/journal"
 	"loa/lang"
 	"loa/lexicon"
+	"loa/node"
 	"loa/office"
 	"loa/people"
 	"loa/sheet"
@@ -78,7 +79,7 @@ func openDeskOn(t *testing.T, url string, soft bool) *bureau {
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
 	c := desk.Config{Sheets: sheets,
-		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, Words: &lexicon.Register{DB: w.db}, People: b.people, Offices: &office.Register{DB: w.db}, Sound: w.flow.Blobs.Get,
+		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, Words: &lexicon.Register{DB: w.db}, People: b.people, Roster: node.Roster{Signer: w.signer}, Offices: &office.Register{DB: w.db}, Sound: w.flow.Blobs.Get,
 		Journal: func(ctx context.Context, f journal.Filter) (rows []journal.Row, err error) {
 			err = w.db.Read(ctx, func(tx *db.Tx) error {
 				rows, err = journal.List(tx, f)
@@ -557,7 +558,7 @@ func TestDeskRights(t *testing.T) {
 	before := len(b.book())
 	for _, route := range b.routes {
 		method, path, _ := strings.Cut(route.Pattern, " ")
-		path = strings.NewReplacer("{id}", loa.NewID(b.clock.Now()), "{code}", "DS01", "{token}", "x", "{$}", "").Replace(path)
+		path = strings.NewReplacer("{id}", loa.NewID(b.clock.Now()), "{hash}", loa.Hash(nil), "{code}", "DS01", "{token}", "x", "{$}", "").Replace(path)
 		for _, who := range []*browser{nobody, reader} {
 			if route.Right == web.Public || who == reader && slices.Contains([]loa.Right{loa.RightRead, web.SignedIn, web.Entering}, route.Right) {
 				continue

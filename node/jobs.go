@@ -7,6 +7,7 @@ import (
 
 	"loa"
 	"loa/bulletin"
+	"loa/people"
 	"loa/speaker"
 )
 
@@ -33,17 +34,19 @@ func (n *Node) jobs() []job {
 	}
 }
 
-// approvers lists who may approve for a place today, as the outward line asks.
-func (n *Node) approvers(ctx context.Context, place loa.Path) ([]bulletin.Approver, error) {
-	known, err := n.People.Approvers(ctx, place)
-	all := make([]bulletin.Approver, len(known))
-	for i, a := range known {
-		all[i] = bulletin.Approver{Person: a.Person, Name: a.Name, Post: a.Post, Path: a.Path, Lent: a.Lent}
-		if !a.Away.IsZero() {
-			all[i].Away = a.Away.UnixMilli()
+// Approvers lists who may approve for a place today, as the outward line asks it.
+func Approvers(r *people.Register) func(context.Context, loa.Path) ([]bulletin.Approver, error) {
+	return func(ctx context.Context, place loa.Path) ([]bulletin.Approver, error) {
+		all, err := r.Approvers(ctx, place)
+		asked := make([]bulletin.Approver, len(all))
+		for i, a := range all {
+			asked[i] = bulletin.Approver{Person: a.Person, Name: a.Name, Post: a.Post, Path: a.Path, Lent: a.Lent}
+			if !a.Away.IsZero() {
+				asked[i].Away = a.Away.UnixMilli()
+			}
 		}
+		return asked, err
 	}
-	return all, err
 }
 
 // finish takes up bulletins that stand between two stages because the signer

@@ -129,7 +129,7 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	}
 	n.calls = calls
 	n.Bulletins = &bulletin.Flow{
-		DB: n.DB, Blobs: n.Blobs, Signer: n.Signer, Grants: n.Signer, Approvers: n.approvers, Keys: keys,
+		DB: n.DB, Blobs: n.Blobs, Signer: n.Signer, Grants: n.Signer, Approvers: Approvers(n.People), Keys: keys,
 		Lead: c.Lead.Milliseconds(), Said: n.said, Lexicon: lexicon.Readings,
 		Speech:  speech,
 		Encoder: sound.Encoder{FFmpeg: "ffmpeg", Self: o.Self},

@@ -71,13 +71,13 @@ func (d *desk) list(w http.ResponseWriter, r *http.Request) error {
 // bulletinPage is one bulletin with all that a person there may do next.
 type bulletinPage struct {
 	bulletin.Bulletin
-	Scope     []named
-	Sounds    []rendition
-	Gaps      []bulletin.Gap // languages it lacks where it is meant to sound
-	Payload   string         // hash of the bytes
-	How       string         // how the reader came to know them: "", heard, read
-	Own       bool
-	Ask       *asking // for approval
+	Scope   []named
+	Sounds  []rendition
+	Gaps    []bulletin.Gap // languages it lacks where it is meant to sound
+	Payload string         // hash of the bytes
+	How     string         // how the reader came to know them: "", heard, read
+	Own     bool
+	approving
 	Approvals []bulletin.Approval
 	Slots     []slot
 	Running   []running
@@ -107,6 +107,7 @@ type rendition struct {
 	Payload  string // hash of the bytes
 	How      string // how the reader came to know it
 	Asked    bool   // the reader is asked to hear or read it
+	MustHear bool   // reading it is not enough here
 	Speech   speech
 }
 
@@ -197,18 +198,17 @@ func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
 			return page, err
 		}
 	}
-	if b.State == bulletin.Submitted && !page.Own && who.May(loa.RightApprove, b.Path) {
-		ask, err := d.ask(r, "/bulletins/"+b.ID+"/approve", b.Payload)
-		if err != nil {
-			return page, err
-		}
-		page.Ask = &ask
+	if err := d.approvalData(r, &page); err != nil {
+		return page, err
 	}
 	if page.Gaps, err = d.Bulletins.Gaps(ctx, b); err != nil {
 		return page, err
 	}
 	if page.Sounds, err = d.renditions(r, b, each, page.Payload, page.Ask != nil); err != nil {
 		return page, err
+	}
+	if page.Wait != nil {
+		askHearing(page.Sounds, *page.Wait)
 	}
 	slots, err := d.Bulletins.Slots(ctx, b.ID)
 	if err != nil {

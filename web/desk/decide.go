@@ -37,8 +37,12 @@ func (d *desk) hear(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		if how == "" {
-			w.WriteHeader(http.StatusAccepted) // another language is still to be heard
+		waits, err := d.Bulletins.WaitingOne(ctx, who, id)
+		if err != nil {
+			return err
+		}
+		if how == "" || waits != nil && !waits.Known() {
+			w.WriteHeader(http.StatusAccepted) // another language is still to be heard, or reading was not enough
 		} else {
 			w.WriteHeader(http.StatusNoContent)
 		}
@@ -65,6 +69,28 @@ func (d *desk) approve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return d.done(w, r, "/bulletins/"+id)
+}
+
+// correct is sửa và thay: it drafts the new version and opens it.
+func (d *desk) correct(w http.ResponseWriter, r *http.Request) error {
+	b, err := d.Bulletins.Correct(r.Context(), web.Actor(r), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if b.State != bulletin.Draft { // it waits for approval already
+		return d.done(w, r, "/bulletins/"+b.ID)
+	}
+	return d.done(w, r, "/bulletins/"+b.ID+"/edit")
+}
+
+// erratum drafts the notice that says what was wrong in what people have heard.
+func (d *desk) erratum(w http.ResponseWriter, r *http.Request) error {
+	t := func(key string) string { return d.Site.Catalog.T("vi", key) } // it is read out, whoever clicks
+	b, err := d.Bulletins.Erratum(r.Context(), web.Actor(r), r.PathValue("id"), t("erratum.title"), t("erratum.lead"))
+	if err != nil {
+		return err
+	}
+	return d.done(w, r, "/bulletins/"+b.ID+"/edit")
 }
 
 // giveBack is trả lại, with a reason.

@@ -16,7 +16,10 @@ import (
 type homePage struct {
 	Place    named
 	Places   []named
-	Waiting  []bulletin.Bulletin // for my approval
+	Waiting  []bulletin.Waiting  // for my approval
+	WaitMS   int64               // how long all of these sound
+	Remind   []bulletin.Reminder // of sessions that begin without my approval
+	Stopped  []stopped           // who stopped what, these days
 	Returned []bulletin.Bulletin // to me
 	Ready    []bulletin.Bulletin // approved, not in any session yet
 	Drafts   []bulletin.Bulletin // mine
@@ -87,8 +90,6 @@ func (d *desk) homeData(r *http.Request) (homePage, error) {
 	for _, b := range open {
 		mine := b.Author == who.ID
 		switch {
-		case b.State == bulletin.Submitted && !mine && who.May(loa.RightApprove, b.Path):
-			page.Waiting = append(page.Waiting, b)
 		case b.State == bulletin.Draft && mine && b.Note != "":
 			page.Returned = append(page.Returned, b)
 		case b.State == bulletin.Draft && mine:
@@ -96,6 +97,9 @@ func (d *desk) homeData(r *http.Request) (homePage, error) {
 		case b.State == bulletin.Sealed && who.May(loa.RightDispatch, b.Path):
 			page.Ready = append(page.Ready, b)
 		}
+	}
+	if err := d.homeApproval(r, at, &page); err != nil {
+		return page, err
 	}
 	if page.Sessions, err = d.sessions(r, at.Commune(), 2); err != nil {
 		return page, err

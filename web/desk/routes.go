@@ -86,8 +86,10 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "GET /languages", Right: loa.RightRead, Handle: d.languages},
 		{Pattern: "POST /languages", Right: loa.RightDispatch, Handle: d.setLanguages},
 		{Pattern: "POST /bulletins/{id}/hear", Right: loa.RightRead, Handle: d.hear},
-		{Pattern: "POST /bulletins/{id}/approve", Right: loa.RightApprove, Handle: d.approve},
-		{Pattern: "POST /bulletins/{id}/return", Right: loa.RightApprove, Handle: d.giveBack},
+		{Pattern: "POST /bulletins/{id}/approve", Right: loa.RightRead, Handle: d.approve}, // a grant stands for the right
+		{Pattern: "POST /bulletins/{id}/correct", Right: loa.RightWrite, Handle: d.correct},
+		{Pattern: "POST /bulletins/{id}/erratum", Right: loa.RightWrite, Handle: d.erratum},
+		{Pattern: "POST /bulletins/{id}/return", Right: loa.RightRead, Handle: d.giveBack},
 		{Pattern: "POST /bulletins/{id}/schedule", Right: loa.RightDispatch, Handle: d.schedule},
 		{Pattern: "POST /bulletins/{id}/now", Right: loa.RightDispatch, Handle: d.playNow},
 		{Pattern: "POST /bulletins/{id}/stop/draft", Right: loa.RightDispatch, Handle: d.draftStop},
@@ -97,6 +99,14 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "GET /inbox", Right: loa.RightRead, Handle: d.inbox},
 		{Pattern: "POST /inbox/{id}/take", Right: loa.RightDispatch, Handle: d.take},
 		{Pattern: "POST /inbox/{id}/leave", Right: loa.RightDispatch, Handle: d.leave},
+
+		{Pattern: "GET /approve", Right: loa.RightRead, Handle: d.together}, // under a grant too
+		{Pattern: "POST /approve/ask", Right: loa.RightRead, Handle: d.askTogether},
+		{Pattern: "POST /approve", Right: loa.RightRead, Handle: d.approveTogether},
+		{Pattern: "GET /grants", Right: loa.RightRead, Handle: d.grants},
+		{Pattern: "POST /grants", Right: loa.RightApprove, Handle: d.draftGrant},
+		{Pattern: "POST /grants/{hash}/give", Right: loa.RightApprove, Handle: d.giveGrant},
+		{Pattern: "POST /grants/{hash}/end", Right: loa.RightRead, Handle: d.endGrant}, // the signer knows who may
 
 		{Pattern: "GET /speakers", Right: loa.RightRead, Handle: d.speakers},
 		{Pattern: "GET /speakers/live", Right: loa.RightRead, Handle: d.speakersLive},
@@ -143,6 +153,7 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "GET /rules", Right: loa.RightRead, Handle: d.rules},
 		{Pattern: "POST /rules/hours", Right: loa.RightDispatch, Handle: d.draftHours},
 		{Pattern: "POST /rules/hours/approve", Right: loa.RightDispatch, Handle: d.approveHours},
+		{Pattern: "POST /rules/hearing", Right: loa.RightApprove, Handle: d.setHearing},
 		{Pattern: "POST /rules/session", Right: loa.RightDispatch, Handle: d.setSession},
 
 		{Pattern: "GET /words", Right: loa.RightRead, Handle: d.words},

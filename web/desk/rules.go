@@ -22,12 +22,24 @@ type rulesPage struct {
 	Place    named
 	Policies []policy
 	Sessions []bulletin.Frame
-	Commune  bool  // sessions are a commune's
-	Mine     bool  // the reader may change them
-	Rows     []int // of hours in the form
+	Commune  bool          // sessions are a commune's
+	Mine     bool          // the reader may change them
+	Rows     []int         // of hours in the form
+	Hearing  []hearingRule // that hold here
 	Draft    *policy
 	Payload  string // base64 of the drafted policy's bytes
 	Ask      *asking
+}
+
+// hearingRule is a place where the sound must be heard before approving.
+type hearingRule struct {
+	bulletin.HearingRule
+	Where named
+}
+
+// HearsHere reports whether this very place demands hearing.
+func (p rulesPage) HearsHere() bool {
+	return slices.ContainsFunc(p.Hearing, func(h hearingRule) bool { return h.Path == p.Place.Path })
 }
 
 // policy is a policy as people read it.
@@ -68,6 +80,16 @@ func (d *desk) rulesAt(r *http.Request, at loa.Path) (page rulesPage, err error)
 			return page, err
 		}
 		page.Policies = append(page.Policies, policy{p, names[0]})
+	}
+	must, err := d.Bulletins.HearingRules(ctx, at)
+	if err != nil {
+		return page, err
+	}
+	for _, m := range must {
+		if names, err = d.named(ctx, m.Path); err != nil {
+			return page, err
+		}
+		page.Hearing = append(page.Hearing, hearingRule{m, names[0]})
 	}
 	if page.Commune {
 		page.Sessions, err = d.Bulletins.Frames(ctx, at)

@@ -1,5 +1,5 @@
 // The little that a page cannot do without a script: fresh parts, the preview of
-// what will be read out, proof of having heard or read, and passkeys.
+// what will be read out, and passkeys.
 (() => {
   "use strict";
   const all = (s, in_ = document) => [...in_.querySelectorAll(s)];
@@ -9,7 +9,7 @@
   all("[data-go]").forEach((e) => e.addEventListener("change", () => e.form.requestSubmit()));
   all("[data-print]").forEach((e) => { e.hidden = false; e.addEventListener("click", () => print()); });
   document.addEventListener("submit", (e) => {
-    if (!e.target.matches("[data-single]") || e.target.matches("[data-options]")) return;
+    if (!e.target.matches("[data-single]") || e.target.matches("[data-options],[data-ask]")) return;
     setTimeout(() => all("button", e.target).forEach((b) => { b.disabled = true; }));
     addEventListener("pageshow", (p) => { if (p.persisted) location.reload(); }, { once: true });
   });
@@ -60,36 +60,6 @@
     all("[data-speak-too]").forEach((e) => e.addEventListener("change", ask));
   });
 
-  // Heard: the sound ran to its end, and every second of it was played. Read: the
-  // end of the text was on screen, for as long as reading so much takes.
-  const knows = async (e, address, how) => {
-    const body = new URLSearchParams({ payload: e.dataset.payload, rendition: e.dataset.rendition, how });
-    const answer = await fetch(address, { method: "POST", body, headers: { "X-Part": "1", Accept: "application/json" } });
-    if (!answer.ok) return false;
-    if (answer.status === 202) return true; // another language is still to be heard
-    all("[data-needs-heard]:not([data-missing])").forEach((b) => { b.disabled = false; });
-    const now = document.querySelector("[data-heard-now]"), before = document.querySelector("[data-how]");
-    if (now && before) before.textContent = now.textContent;
-    return true;
-  };
-  all("audio[data-heard]").forEach((sound) => sound.addEventListener("ended", () => {
-    let played = 0;
-    for (let i = 0; i < sound.played.length; i++) played += sound.played.end(i) - sound.played.start(i);
-    if (played >= sound.duration - 1) knows(sound, sound.dataset.heard, "heard");
-  }));
-  all("[data-read]").forEach((text) => {
-    const need = Math.min(30, Math.max(4, text.textContent.length / 40));
-    let seconds = 0, end = false, there = false, done = false;
-    new IntersectionObserver((v) => { there = v.some((x) => x.isIntersecting); }).observe(text);
-    new IntersectionObserver((v) => { end = end || v.some((x) => x.isIntersecting); }).observe(text.querySelector("[data-end]"));
-    const tick = setInterval(async () => {
-      if (there && !document.hidden) seconds++;
-      if (done || !end || seconds < need) return;
-      done = true;
-      if (await knows(text, text.dataset.read, "read")) clearInterval(tick); else done = false;
-    }, 1000);
-  });
-
   // Passkeys. Bytes travel as base64url without padding.
   const bytes = (s) => Uint8Array.from(atob(s.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
   const text = (b) => btoa(String.fromCharCode(...new Uint8Array(b))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
@@ -113,16 +83,24 @@
     p.textContent = error.message;
     p.scrollIntoView({ block: "nearest" });
   };
-  all("form[data-options]").forEach((form) => form.addEventListener("submit", async (e) => {
+  // data-options is the question itself; data-ask is where to fetch it, with what
+  // is ticked by then (several bulletins at once).
+  all("form[data-options],form[data-ask]").forEach((form) => form.addEventListener("submit", async (e) => {
     e.preventDefault();
     const button = e.submitter;
     button.disabled = true;
     try {
-      const key = await navigator.credentials.get(ready(JSON.parse(form.dataset.options)));
+      let asked = { options: form.dataset.options };
+      if (form.dataset.ask) {
+        const answer = await fetch(form.dataset.ask, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" } });
+        asked = await answer.json();
+        if (!answer.ok) throw new Error(asked.error.sentence);
+      }
+      const key = await navigator.credentials.get(ready(JSON.parse(asked.options)));
       const said = await post(form.action, {
         credential: text(key.rawId), authenticator_data: text(key.response.authenticatorData),
         client_data: text(key.response.clientDataJSON), signature: text(key.response.signature),
-        why: form.why ? form.why.value : "", payload: form.payload ? form.payload.value : "", revoke: "revoke" in form.dataset,
+        why: form.why ? form.why.value : "", payload: form.payload ? form.payload.value : "", revoke: "revoke" in form.dataset, batch: asked.batch,
       });
       location.assign(said.next);
     } catch (error) {
