@@ -71,7 +71,7 @@ var abbreviations = map[string]string{
 	"VSMT": "vệ sinh môi trường", "BVMT": "bảo vệ môi trường", "CTRSH": "chất thải rắn sinh hoạt", "ATGT": "an toàn giao thông",
 	"ATLĐ": "an toàn lao động", "ANTT": "an ninh trật tự", "TTATGT": "trật tự an toàn giao thông", "TNXH": "tệ nạn xã hội",
 	"NVQS": "nghĩa vụ quân sự", "LGK": "lệnh gọi khám", "KHHGĐ": "kế hoạch hóa gia đình", "NTTS": "nuôi trồng thủy sản", "THT": "tổ hợp tác", "DVTH": "dịch vụ tổng hợp", "CSDL": "cơ sở dữ liệu", "DTTS": "dân tộc thiểu số",
-	"DPT": "bạch hầu, ho gà, uốn ván", "SXH": "sốt xuất huyết", "TCM": "tay chân miệng", "PCD": "phòng, chống dịch",
+	"DPT": "bạch hầu, ho gà, uốn ván", "MR": "sởi, rubella", "SXH": "sốt xuất huyết", "TCM": "tay chân miệng", "PCD": "phòng, chống dịch",
 	// broadcasting
 	"PTTH": "phát thanh, truyền hình", "TTCS": "thông tin cơ sở", "VTV": "vê-tê-vê", "VOV": "vê-ô-vê", "FM": "ép-em",
 	// signs that the letters would not lead to

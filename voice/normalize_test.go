@@ -19,7 +19,6 @@ const divider = "\n----------\n"
 // demoLexicon is the lexicon a commune of the invented demo would keep.
 func demoLexicon() map[string]string {
 	return map[string]string{
-		"MR":        "sởi, rubella",
 		"Đắk Rơn":   "Đắc Rơn",
 		"Đắk Rơn 2": "Đắc Rơn Dưới",
 		"TCT":       "tổ cộng tác",

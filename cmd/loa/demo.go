@@ -132,6 +132,9 @@ func (t *town) start(ctx context.Context, once bool) (wait func() error, err err
 		cancel(err)
 		return wait, err
 	}
+	if err := t.words(ctx); err != nil {
+		return wait, err
+	}
 	return wait, t.rules(ctx)
 }
 

@@ -159,6 +159,20 @@ func (t *town) rules(ctx context.Context) error {
 	return nil
 }
 
+// words fills the lexicon of the stage's commune (từ điển đọc).
+func (t *town) words(ctx context.Context) error {
+	man, err := t.actor(ctx, "man")
+	if err != nil {
+		return err
+	}
+	for _, w := range [][2]string{{"Đắk Rơn", "Đắc Rơn"}, {"TCT", "tổ cộng tác"}} {
+		if _, err := t.node.Words.Set(ctx, man, "vn/98/98011", w[0], w[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func stagePoles() ([]speaker.Pole, error) {
 	rows, err := csv.NewReader(bytes.NewReader(polesCSV)).ReadAll()
 	if err != nil {
