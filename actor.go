@@ -13,6 +13,7 @@ const (
 	RightSpeakers Right = "speaker.manage"    // enrol, place and swap speakers
 	RightPeople   Right = "people.manage"     // posts, holders, rights
 	RightLive     Right = "bulletin.live"     // speak live; recorded, and reviewed the next working day
+	RightForm     Right = "bulletin.form"     // send notices from an outside body, by its limited form
 	RightRead     Right = "desk.read"         // see the desk, the playback log, the journal
 )
 

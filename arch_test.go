@@ -72,13 +72,15 @@ var law = house{
 		// the outward line
 		"bulletin": ". db journal lang office seal sound speaker unit voice wire",
 		"edge":     ". seal wire",
+		// outside bodies
+		"form": ". bulletin db journal lang unit voice wire",
 		// faces
 		"paper":    ". lang",
 		"web":      ". lang people",
-		"web/desk": ". bulletin journal lang lexicon office people sheet sound speaker unit upload voice web wire",
+		"web/desk": ". bulletin form journal lang lexicon office people sheet sound speaker unit upload voice web wire",
 		"web/api":  ". bulletin seal speaker web wire",
 		// put together
-		"node": ". bulletin bus bus/natsd db document door journal lang office people seal sheet signer sound speaker unit" +
+		"node": ". bulletin bus bus/natsd db document door form journal lang office people seal sheet signer sound speaker unit" +
 			" lexicon upload voice web web/api web/desk wire",
 		"cmd/loa":         ". bulletin db edge lang lexicon node office people sandbox signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",

@@ -132,33 +132,11 @@ func (n Notice) places(tx *db.Tx) error {
 }
 
 // Draft writes a new notice.
-func (f *Flow) Draft(ctx context.Context, who loa.Actor, n Notice) (Bulletin, error) {
-	var b Bulletin
+func (f *Flow) Draft(ctx context.Context, who loa.Actor, n Notice) (b Bulletin, err error) {
 	var entry journal.Entry
 	var row string
-	err := f.DB.Write(ctx, func(tx *db.Tx) error {
-		clean, languages, err := n.clean(tx.Now())
-		if err != nil {
-			return err
-		}
-		if err := clean.places(tx); err != nil {
-			return err
-		}
-		if err := who.Must(loa.RightWrite, clean.Path); err != nil {
-			return err
-		}
-		b = Bulletin{ID: loa.NewID(tx.Now()), Author: who.ID, AuthorName: who.Name, State: Draft, MadeAt: tx.NowMS(), ChangedAt: tx.NowMS()}
-		if err := b.take(tx, f, clean, languages); err != nil {
-			return err
-		}
-		if err := insert(tx, b); err != nil {
-			return err
-		}
-		if err := keepRenditions(tx, b); err != nil {
-			return err
-		}
-		entry = journal.Entry{Verb: "bulletin.drafted", Path: b.Path, Subject: b.ID, Data: map[string]string{"title": b.Title}}
-		row, err = journal.Append(tx, who, entry)
+	err = f.DB.Write(ctx, func(tx *db.Tx) error {
+		b, entry, row, err = f.draft(tx, who, n)
 		return err
 	})
 	if err != nil {
@@ -166,6 +144,38 @@ func (f *Flow) Draft(ctx context.Context, who loa.Actor, n Notice) (Bulletin, er
 	}
 	f.Said(row, entry)
 	return b, nil
+}
+
+// DraftTx is Draft as a part of a larger change; the sweeper says its row.
+func (f *Flow) DraftTx(tx *db.Tx, who loa.Actor, n Notice) (Bulletin, error) {
+	b, _, _, err := f.draft(tx, who, n)
+	return b, err
+}
+
+func (f *Flow) draft(tx *db.Tx, who loa.Actor, n Notice) (b Bulletin, entry journal.Entry, row string, err error) {
+	clean, languages, err := n.clean(tx.Now())
+	if err != nil {
+		return b, entry, "", err
+	}
+	if err := clean.places(tx); err != nil {
+		return b, entry, "", err
+	}
+	if err := who.Must(loa.RightWrite, clean.Path); err != nil {
+		return b, entry, "", err
+	}
+	b = Bulletin{ID: loa.NewID(tx.Now()), Author: who.ID, AuthorName: who.Name, State: Draft, MadeAt: tx.NowMS(), ChangedAt: tx.NowMS()}
+	if err := b.take(tx, f, clean, languages); err != nil {
+		return b, entry, "", err
+	}
+	if err := insert(tx, b); err != nil {
+		return b, entry, "", err
+	}
+	if err := keepRenditions(tx, b); err != nil {
+		return b, entry, "", err
+	}
+	entry = journal.Entry{Verb: "bulletin.drafted", Path: b.Path, Subject: b.ID, Data: map[string]string{"title": b.Title}}
+	row, err = journal.Append(tx, who, entry)
+	return b, entry, row, err
 }
 
 // Edit changes a draft. Only its author, or somebody who may write for the

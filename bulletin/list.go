@@ -217,3 +217,13 @@ func (f *Flow) Meant(ctx context.Context, id string) (boxes []string, err error)
 	})
 	return boxes, err
 }
+
+// Sounded says where a bulletin stands and how many speakers have played it to
+// its end, the first and the last of them when: for the body it came from.
+func Sounded(tx *db.Tx, id string) (stands State, boxes int, first, last time.Time, err error) {
+	var from, until int64
+	err = tx.Row(`SELECT bulletin.state, COUNT(DISTINCT playback.box_id), COALESCE(MIN(playback.started), 0), COALESCE(MAX(playback.started), 0)
+		FROM bulletin LEFT JOIN playback ON playback.bulletin_id = bulletin.id AND playback.result = ?
+		WHERE bulletin.id = ? GROUP BY bulletin.state`, string(wire.Played), id).Scan(&stands, &boxes, &from, &until)
+	return stands, boxes, time.UnixMilli(from), time.UnixMilli(until), err
+}

@@ -22,6 +22,7 @@ import (
 	"loa"
 	"loa/db"
 	"loa/db/dbtest"
+	"loa/form"
 	"loa/journal"
 	"loa/lang"
 	"loa/lexicon"
@@ -78,7 +79,7 @@ func openDeskOn(t *testing.T, url string, soft bool) *bureau {
 		"poles":   speaker.Poles{Label: func(key string) string { return catalog.T("vi", key) }},
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
-	c := desk.Config{Sheets: sheets,
+	c := desk.Config{Sheets: sheets, Forms: &form.Register{DB: w.db, Blobs: w.flow.Blobs, Bulletins: w.flow},
 		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, Words: &lexicon.Register{DB: w.db}, People: b.people, Roster: node.Roster{Signer: w.signer}, Offices: &office.Register{DB: w.db}, Sound: w.flow.Blobs.Get,
 		Journal: func(ctx context.Context, f journal.Filter) (rows []journal.Row, err error) {
 			err = w.db.Read(ctx, func(tx *db.Tx) error {

@@ -22,6 +22,7 @@ import (
 	"loa/db"
 	"loa/document"
 	"loa/door"
+	"loa/form"
 	"loa/journal"
 	"loa/lang"
 	"loa/lexicon"
@@ -178,7 +179,8 @@ func (n *Node) openPages() error {
 		"poles":   speaker.Poles{Label: func(key string) string { return catalog.T("vi", key) }},
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
-	routes, err := desk.New(desk.Config{Site: site, Sheets: sheets, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
+	forms := &form.Register{DB: n.DB, Blobs: n.Blobs, Bulletins: n.Bulletins}
+	routes, err := desk.New(desk.Config{Site: site, Sheets: sheets, Forms: forms, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
 		People: n.People, Offices: n.Offices, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})
 	if err != nil {
 		return err

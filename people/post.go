@@ -398,7 +398,7 @@ func tidy(grants []loa.Grant) ([]loa.Grant, error) {
 
 // Rights is every right a post may hold, for a form that offers them.
 func Rights() []loa.Right {
-	return []loa.Right{loa.RightWrite, loa.RightApprove, loa.RightDispatch, loa.RightSpeakers, loa.RightPeople, loa.RightLive, loa.RightRead}
+	return []loa.Right{loa.RightWrite, loa.RightApprove, loa.RightDispatch, loa.RightSpeakers, loa.RightPeople, loa.RightLive, loa.RightForm, loa.RightRead}
 }
 
 // merge puts the grants of one path together, both in the order of their text.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -30,6 +31,7 @@ const (
 const (
 	BodySmall = 64 << 10  // what every form fits into
 	BodyText  = 256 << 10 // forms that carry a text of a bulletin
+	BodyPhoto = 9 << 20   // forms that carry a photo
 )
 
 // Route is one row of a face's table.
@@ -200,6 +202,31 @@ func Form(r *http.Request) error {
 		return loa.Errorf(loa.Invalid, "page.form").Because(err)
 	}
 	return nil
+}
+
+// File reads a form with one file in it, nil where none was chosen. All of it is
+// held in memory: the route's limit bounds it.
+func File(r *http.Request, name string, limit int64) ([]byte, error) {
+	err := r.ParseMultipartForm(limit)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, loa.Errorf(loa.Invalid, "body.too_large", large.Limit>>10)
+	case err != nil:
+		return nil, loa.Errorf(loa.Invalid, "page.form").Because(err)
+	}
+	file, _, err := r.FormFile(name)
+	if errors.Is(err, http.ErrMissingFile) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, loa.Errorf(loa.Invalid, "page.form").Because(err)
+	}
+	b, err := io.ReadAll(file)
+	if err != nil {
+		return nil, loa.Errorf(loa.Invalid, "page.form").Because(err)
+	}
+	return b, file.Close()
 }
 
 // answer counts what is sent.

@@ -77,3 +77,43 @@ CREATE TABLE language_waiver (
 	at          BIGINT NOT NULL,
 	PRIMARY KEY (bulletin_id, path, lang)
 );
+
+-- A form that an outside body opens without an account (package form).
+CREATE TABLE form_link (
+	id         TEXT   NOT NULL PRIMARY KEY,
+	secret     TEXT   NOT NULL UNIQUE,       -- SHA-256 of what stands in the address
+	path       TEXT   NOT NULL REFERENCES unit (path), -- who receives
+	sender     TEXT   NOT NULL,              -- the body's name
+	kinds      TEXT   NOT NULL,              -- codes, one a line
+	made_by    TEXT   NOT NULL,              -- person id
+	made_at    BIGINT NOT NULL,
+	expires_at BIGINT NOT NULL,
+	revoked_at BIGINT                        -- NULL: good
+);
+CREATE INDEX form_link_path ON form_link (path);
+
+-- What an outside body sent, until the officer takes or declines it, and after.
+-- +goose StatementBegin
+CREATE TABLE submission (
+	id          TEXT   NOT NULL PRIMARY KEY,
+	path        TEXT   NOT NULL,             -- who receives
+	link        TEXT   NOT NULL,             -- '' when a person with bulletin.form sent it
+	person      TEXT   NOT NULL,             -- '' when it came by a link
+	sender      TEXT   NOT NULL,             -- the body's name
+	office      TEXT   NOT NULL,             -- its id where the register has it, ''
+	kind        TEXT   NOT NULL,
+	typed       TEXT   NOT NULL,             -- JSON of the fields
+	title       TEXT   NOT NULL,
+	text        TEXT   NOT NULL,
+	until_ms    BIGINT NOT NULL,             -- not played at or after
+	photo       TEXT   NOT NULL,             -- hash of the stamped paper, drawn anew; ''
+	state       TEXT   NOT NULL CHECK (state IN ('waiting', 'taken', 'declined')),
+	bulletin_id TEXT   NOT NULL DEFAULT '',
+	why         TEXT   NOT NULL DEFAULT '',  -- it was declined
+	sent_at     BIGINT NOT NULL,
+	decided_at  BIGINT NOT NULL DEFAULT 0
+);
+-- +goose StatementEnd
+CREATE INDEX submission_path ON submission (path, state, id);
+CREATE INDEX submission_link ON submission (link);
+CREATE INDEX submission_person ON submission (person);

@@ -12,6 +12,7 @@ import (
 
 	"loa"
 	"loa/bulletin"
+	"loa/form"
 	"loa/journal"
 	"loa/lexicon"
 	"loa/office"
@@ -36,6 +37,7 @@ type Config struct {
 	Words     *lexicon.Register
 	People    *people.Register
 	Offices   *office.Register
+	Forms     *form.Register
 	Roster    Roster
 	Sheets    *sheet.Book
 	Uploads   *upload.Room
