@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -571,6 +572,23 @@ func (o *Officer) PostJSON(path string, v any) (int, string) {
 
 // Get reads a page.
 func (o *Officer) Get(path string) (int, string) { return o.send(http.MethodGet, path, "", nil) }
+
+// PostFile sends a form with a file as a browser does.
+func (o *Officer) PostFile(path string, fields map[string]string, name string, file []byte) (int, string) {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for k, v := range fields {
+		o.town.must(form.WriteField(k, v))
+	}
+	if file != nil {
+		part, err := form.CreateFormFile("file", name)
+		o.town.must(err)
+		_, err = part.Write(file)
+		o.town.must(err)
+	}
+	o.town.must(form.Close())
+	return o.send(http.MethodPost, path, form.FormDataContentType(), &body)
+}
 
 func (o *Officer) send(method, path, kind string, body io.Reader) (int, string) {
 	req, err := http.NewRequestWithContext(o.town.T.Context(), method, o.on.URL+path, body)

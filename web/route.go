@@ -78,7 +78,7 @@ func New(c Config) (*Site, error) {
 // the stream of changes.
 func (s *Site) Handler(tables ...[]Route) http.Handler {
 	mux := http.NewServeMux()
-	for _, route := range slices.Concat(append(tables, s.own())...) {
+	for _, route := range slices.Concat(append(tables, s.own(), s.app())...) {
 		mux.Handle(route.Pattern, s.serve(route))
 	}
 	mux.Handle("/", s.serve(Route{Handle: func(http.ResponseWriter, *http.Request) error {

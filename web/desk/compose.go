@@ -59,7 +59,12 @@ const slow = voice.DefaultSpeed * 85 / 100
 // composePage offers an empty form, with the places the writer chose last time:
 // most notices go where the last one went.
 func (d *desk) composePage(w http.ResponseWriter, r *http.Request) error {
-	n := bulletin.Notice{Path: writesFor(r, ""), Class: wire.Normal, Until: lastDay(d.Site.Clock.Now(), week)}
+	return d.offer(w, r, parcel{path: loa.Path(r.FormValue("path")), text: r.FormValue("text"), title: r.FormValue("title"), upload: r.FormValue("upload")})
+}
+
+// offer is that form with what somebody brought already in it.
+func (d *desk) offer(w http.ResponseWriter, r *http.Request, in parcel) error {
+	n := bulletin.Notice{Path: writesFor(r, in.path), Class: wire.Normal, Until: lastDay(d.Site.Clock.Now(), week)}
 	mine, err := d.Bulletins.List(r.Context(), web.Actor(r), bulletin.Query{Path: n.Path, Limit: 20})
 	if err != nil {
 		return err
@@ -67,7 +72,7 @@ func (d *desk) composePage(w http.ResponseWriter, r *http.Request) error {
 	if i := slices.IndexFunc(mine, func(b bulletin.Bulletin) bool { return b.Author == web.Actor(r).ID && b.Path == n.Path }); i >= 0 {
 		n.Scope, n.Accent, n.Speed, n.Repeat, n.Chime = mine[i].Scope, mine[i].Main().Accent, mine[i].Main().Speed, mine[i].Repeat, mine[i].Chime
 	}
-	n.Text, n.Title, n.Upload = r.FormValue("text"), r.FormValue("title"), r.FormValue("upload")
+	n.Text, n.Title, n.Upload = in.text, in.title, in.upload
 	page, err := d.form(r, "", n)
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -196,7 +195,17 @@ func (d *desk) record(w http.ResponseWriter, r *http.Request) error {
 		}
 		return d.Site.Refuse(w, r, d.pages, "record", "record.title", recorder{Path: writesFor(r, in.path)}, err)
 	}
-	return d.done(w, r, in.compose())
+	return d.offer(w, r, in)
+}
+
+// share takes what the phone's share sheet hands over: a text becomes the text of
+// a new bulletin, a recording its sound, a document its text.
+func (d *desk) share(w http.ResponseWriter, r *http.Request) error {
+	in, err := d.receive(r)
+	if err != nil {
+		return err
+	}
+	return d.offer(w, r, in)
 }
 
 // parcel is what a form with a file brought: a sound, a text, or both.
@@ -205,17 +214,6 @@ type parcel struct {
 	upload string
 	text   string
 	title  string
-}
-
-// compose is the form of a new bulletin with all of it filled in.
-func (in parcel) compose() string {
-	q := url.Values{}
-	for key, value := range map[string]string{"path": string(in.path), "upload": in.upload, "text": in.text, "title": in.title} {
-		if value != "" {
-			q.Set(key, value)
-		}
-	}
-	return "/bulletins/new?" + q.Encode()
 }
 
 // receive reads a multipart form: its fields, and its first file as an upload.

@@ -2,6 +2,7 @@
 // what will be read out, and passkeys.
 (() => {
   "use strict";
+  if (navigator.serviceWorker) navigator.serviceWorker.register("/sw.js").catch(() => {}); // the page for no connection
   const all = (s, in_ = document) => [...in_.querySelectorAll(s)];
   const page = (text) => new DOMParser().parseFromString(text, "text/html");
 
@@ -49,9 +50,9 @@
       clearTimeout(wait);
       wait = setTimeout(async () => {
         const form = new URLSearchParams({ text: text.value, accent: text.form.accent.value, path: text.form.path.value });
-        const mine = last = fetch(text.dataset.speak, { method: "POST", body: form, headers: { Accept: "text/html" } });
+        const mine = last = fetch(text.dataset.speak, { method: "POST", body: form, headers: { Accept: "text/html" } }).catch(() => Response.error());
         const answer = await mine;
-        if (mine !== last) return;
+        if (mine !== last || answer.type === "error") return; // without contact the preview stays as it was
         const doc = page(await answer.text());
         to.replaceChildren(...(answer.ok ? doc.body.childNodes : [Object.assign(document.createElement("p"), { className: "alert", textContent: doc.querySelector("h1")?.textContent })]));
       }, 400);
