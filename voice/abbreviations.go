@@ -149,7 +149,7 @@ func (r *reader) roman() (int, string) {
 	if m == "" {
 		return 0, ""
 	}
-	if m == "C" || m == "L" { // "loại C" is a letter, and so is nearly every other
+	if m == "C" || m == "L" || r.shoutsOn(len(m)) { // "loại C" is a letter; "VI PHẠM" is a word
 		return 0, ""
 	}
 	valid := true
@@ -360,6 +360,20 @@ func (r *reader) inContext(short, next string) (string, bool) {
 	local := lower == "xã" || lower == "phường" || lower == "tỉnh" || lower == "huyện" || lower == "ubnd" || lower == "hđnd"
 	before := strings.ToLower(r.behind())
 	named := unicode.IsUpper(c) && next != strings.ToUpper(next)
+	if r.runeAt(len(short)) == ':' { // the heads of an invitation
+		switch short {
+		case "TG":
+			return "thời gian", true
+		case "ĐĐ":
+			return "địa điểm", true
+		case "TP":
+			return "thành phần", true
+		case "ND":
+			return "nội dung", true
+		case "KP":
+			return "kinh phí", true
+		}
+	}
 	switch short {
 	case "CN":
 		if r.previous() == "ngành" || r.previous() == "khu" {
@@ -515,7 +529,7 @@ func (r *reader) capitals() (int, string) {
 		return 0, ""
 	}
 	lower := strings.ToLower(written)
-	if v, ok := romanValue(written); ok && v < 40 && r.ends(n) && !r.shouted() {
+	if v, ok := romanValue(written); ok && v < 40 && r.ends(n) && !r.shouted() && !r.shoutsOn(n) {
 		return n, r.n.small(v)
 	}
 	switch {
@@ -533,6 +547,12 @@ func (r *reader) shouted() bool {
 	before := strings.TrimRight(r.behind(), " \u00a0")
 	word := before[strings.LastIndexAny(before, " \u00a0")+1:]
 	return word == "" || word == strings.ToUpper(word) && word != strings.ToLower(word)
+}
+
+// shoutsOn reports whether the word n bytes ahead is in capitals too.
+func (r *reader) shoutsOn(n int) bool {
+	next := r.next(n)
+	return utf8.RuneCountInString(next) > 1 && next == strings.ToUpper(next) && next != strings.ToLower(next) && !romanLegal.MatchString(next)
 }
 
 // speakable reports whether somebody could try to say letters as a word: vowels

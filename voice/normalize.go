@@ -272,7 +272,7 @@ func (r *reader) symbol(c rune, size int) {
 	case '≈':
 		r.say(size, "khoảng")
 	case '~':
-		if isDigit(r.runeAt(size)) {
+		if isDigit(r.runeAt(size)) && r.previous() != "khoảng" {
 			r.say(size, "khoảng")
 		} else {
 			r.say(size, "")

@@ -139,11 +139,11 @@ type hearing struct {
 	room   chan struct{} // as many as may speak at once
 }
 
-// Twelve tries at once, then one every five seconds, two at a time in a process.
+// Twelve tries at once, then one every five seconds, four at a time in a process.
 const (
 	hearBurst = 12
 	hearEvery = 5 * time.Second
-	hearRoom  = 2
+	hearRoom  = 4
 )
 
 func newHearing() *hearing {
