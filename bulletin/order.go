@@ -76,6 +76,9 @@ type Item struct {
 	Why      string // of a standing item that cannot sound that day: the key of the reason
 }
 
+// Readings is how often an item is read.
+func (it Item) Readings() int { return it.Repeat + 1 }
+
 // Heard reports whether people at a place hear an item, or some of them.
 func (it Item) Heard(place loa.Path) bool {
 	return len(it.Scope) == 0 || slices.ContainsFunc(it.Scope, func(p loa.Path) bool { return p.Covers(place) || place.Covers(p) })

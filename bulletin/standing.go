@@ -334,3 +334,28 @@ func (f *Flow) moveOn(tx *db.Tx, s Session, it Item) (to string, err error) {
 	}
 	return "", loa.Errorf(loa.Conflict, "session.no_later", b.Title)
 }
+
+// Sounds lists the approved sounds of the library that a commune's standing
+// programme may name, the newest first.
+func (f *Flow) Sounds(ctx context.Context, commune loa.Path) (all []Bulletin, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		all = nil
+		ids, err := db.All(tx, `SELECT id FROM bulletin WHERE role <> '' AND role <> 'test' AND warrant <> ''
+			AND state IN ('sealed', 'scheduled', 'dispatched') AND until_ms > ? ORDER BY id DESC LIMIT 200`, []any{tx.NowMS()},
+			func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			b, err := load(tx, id)
+			if err != nil {
+				return err
+			}
+			if b.Path.Covers(commune) {
+				all = append(all, b)
+			}
+		}
+		return nil
+	})
+	return all, err
+}

@@ -45,6 +45,9 @@ func (v View) T(key string, args ...any) string {
 	return v.site.Catalog.T(v.Locale, key, args...)
 }
 
+// Said is T for a sentence whose arguments came as a list.
+func (v View) Said(key string, args []any) string { return v.T(key, args...) }
+
 // Asset is where a script or style is served.
 func (v View) Asset(name string) (string, error) { return v.site.assets.url(name) }
 

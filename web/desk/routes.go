@@ -164,11 +164,20 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /roster/{id}/hand", Right: loa.RightRead, Handle: d.handRoster},
 		{Pattern: "POST /roster/{id}/withdraw", Right: loa.RightPeople, Handle: d.withdrawRoster},
 
+		{Pattern: "GET /sessions", Right: loa.RightRead, Handle: d.sessionsPage},
+		{Pattern: "POST /sessions/{do}", Right: loa.RightDispatch, Handle: d.decideSession},
+
 		{Pattern: "GET /rules", Right: loa.RightRead, Handle: d.rules},
 		{Pattern: "POST /rules/hours", Right: loa.RightDispatch, Handle: d.draftHours},
 		{Pattern: "POST /rules/hours/approve", Right: loa.RightDispatch, Handle: d.approveHours},
 		{Pattern: "POST /rules/hearing", Right: loa.RightApprove, Handle: d.setHearing},
 		{Pattern: "POST /rules/session", Right: loa.RightDispatch, Handle: d.setSession},
+		{Pattern: "POST /rules/standing", Right: loa.RightDispatch, Handle: d.setStanding},
+		{Pattern: "POST /rules/exception", Right: loa.RightDispatch, Handle: d.draftException},
+		{Pattern: "POST /rules/mourning", Right: loa.RightDispatch, Handle: d.draftMourning},
+		{Pattern: "POST /rules/source", Right: loa.RightDispatch, Handle: d.addSource},
+		{Pattern: "POST /rules/relay", Right: loa.RightDispatch, Handle: d.proposeRelay},
+		{Pattern: "POST /rules/relay/{id}", Right: loa.RightDispatch, Handle: d.answerRelay},
 
 		{Pattern: "GET /words", Right: loa.RightRead, Handle: d.words},
 		{Pattern: "POST /words", Right: loa.RightWrite, Handle: d.setWord},

@@ -21,7 +21,16 @@ type rulesPage struct {
 	Places   []named
 	Place    named
 	Policies []policy
-	Sessions []bulletin.Frame
+	Sessions []frameOf
+	Parts    []string
+	Current  *bulletin.Regulation // in force today
+	Paper    []bulletin.Regulation
+	Found    []bulletin.Finding // in which sessions and regulation disagree
+	Sources  []bulletin.RelaySource
+	Relays   []bulletin.Relay
+	Library  []bulletin.Bulletin // sounds a standing programme may name
+	Kinds    []bulletin.Kind
+	Me       string        // person id: a relay is not confirmed by who proposed it
 	Commune  bool          // sessions are a commune's
 	Mine     bool          // the reader may change them
 	Rows     []int         // of hours in the form
@@ -92,9 +101,19 @@ func (d *desk) rulesAt(r *http.Request, at loa.Path) (page rulesPage, err error)
 		page.Hearing = append(page.Hearing, hearingRule{m, names[0]})
 	}
 	if page.Commune {
-		page.Sessions, err = d.Bulletins.Frames(ctx, at)
+		err = d.stationAt(r, &page, at)
 	}
 	return page, err
+}
+
+// own is the policy of the page's own place, empty if it has none.
+func (p rulesPage) own() wire.Policy {
+	for _, q := range p.Policies {
+		if q.Path == p.Place.Path {
+			return q.Policy
+		}
+	}
+	return wire.Policy{}
 }
 
 // draftHours writes the policy that the form describes and asks for the
@@ -107,12 +126,27 @@ func (d *desk) draftHours(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	now := d.Site.Clock.Now()
-	p := wire.Policy{V: wire.Version, Kind: "policy", Path: page.Place.Path,
-		From: now.Add(-time.Minute).UnixMilli(), Until: now.Add(rulesLife).UnixMilli()}
-	if p.Hours, p.Volume, err = readHours(r); err != nil {
+	p := page.own()
+	if p.Hours, p.Volume, err = readHours(r); err == nil && page.Commune && r.PostFormValue("number") != "" {
+		p.Volumes, err = d.setRegulation(r, page.Place.Path, p.Hours)
+	}
+	if code := loa.CodeOf(err); err != nil && (code == loa.Invalid || code == loa.Conflict) {
 		return d.Site.Refuse(w, r, d.pages, "rules", "rules.title", page, err)
 	}
+	if err != nil {
+		return err
+	}
+	return d.askPolicy(w, r, page, p)
+}
+
+// askPolicy asks for the approval of a policy's exact bytes, which the page
+// itself carries.
+func (d *desk) askPolicy(w http.ResponseWriter, r *http.Request, page rulesPage, p wire.Policy) (err error) {
+	now := d.Site.Clock.Now()
+	p.V, p.Kind, p.Path = wire.Version, "policy", page.Place.Path
+	p.From, p.Until = now.Add(-time.Minute).UnixMilli(), now.Add(rulesLife).UnixMilli()
+	p.Exceptions = slices.DeleteFunc(p.Exceptions, func(e wire.Exception) bool { return e.Until <= now.UnixMilli() })
+	p.Mourning = slices.DeleteFunc(p.Mourning, func(m wire.Span) bool { return m.Until <= now.UnixMilli() })
 	if p.Version, err = d.Speakers.PolicyVersion(r.Context(), p.Path); err != nil {
 		return err
 	}
@@ -156,18 +190,19 @@ func (d *desk) approveHours(w http.ResponseWriter, r *http.Request) error {
 	return d.done(w, r, "/rules?path="+r.FormValue("path"))
 }
 
-// setSession writes one of the commune's two daily sessions.
+// setSession writes one of the commune's daily sessions.
 func (d *desk) setSession(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Form(r); err != nil {
 		return err
 	}
 	at := place(r)
-	f := bulletin.Frame{Path: at, Part: r.PostFormValue("part"), Name: d.Site.Catalog.T("vi", "rules."+r.PostFormValue("part"))}
+	f := bulletin.Frame{Path: at, Part: r.PostFormValue("part"), Name: d.Site.Catalog.T("vi", "rules."+r.PostFormValue("part")),
+		Override: strings.TrimSpace(r.PostFormValue("override"))}
 	var err error
 	if f.Days, f.From, f.Until, err = readSpan(r, ""); err == nil {
 		err = d.Bulletins.SetFrame(r.Context(), web.Actor(r), f)
 	}
-	if err != nil && loa.CodeOf(err) == loa.Invalid {
+	if code := loa.CodeOf(err); err != nil && (code == loa.Invalid || code == loa.Conflict) {
 		page, pageErr := d.rulesAt(r, at)
 		if pageErr != nil {
 			return pageErr
