@@ -43,7 +43,7 @@ func TestBrowser(t *testing.T) {
 
 	leader := visit(chromium, t, town, town.Leader)
 	leader.addPasskey()
-	ownerTrusts(t, town, leader)
+	ownerTrusts(t, town, leader, "approve,stop")
 
 	author := visit(chromium, t, town, town.Author)
 	author.phone()
@@ -342,9 +342,9 @@ func (v *visitor) credential() string {
 
 // ownerTrusts is the owner of the signer's folder, who puts the passkey just
 // added on the signer's roster.
-func ownerTrusts(t *testing.T, town *e2e.Town, v *visitor) {
+func ownerTrusts(t *testing.T, town *e2e.Town, v *visitor, duties string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), e2e.Binary(t), "key", "member", "-login", v.Login, "-duties", "approve,stop", "-paths", "vn/98")
+	cmd := exec.CommandContext(t.Context(), e2e.Binary(t), "key", "member", "-login", v.Login, "-duties", duties, "-paths", "vn/98")
 	cmd.Env = append(os.Environ(), town.Servers[0].Env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("key member: %v\n%s", err, out)
@@ -390,7 +390,7 @@ func (v *visitor) approves(id string) {
 	v.sees("the sound running", "!document.querySelector('audio').paused")
 	v.heard()
 	v.tap("[data-needs-heard]")
-	v.sees("the notice approved", "document.querySelector('main .badge').classList.contains('sealed')")
+	v.sees("the notice approved", "['sealed', 'scheduled', 'dispatched'].some((s) => document.querySelector('main .badge').classList.contains(s))")
 	v.at("/bulletins/" + id)
 }
 

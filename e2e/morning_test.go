@@ -62,11 +62,11 @@ func TestMorning(t *testing.T) {
 
 	leader := visit(chromium, t, town, town.Leader)
 	leader.addPasskey()
-	ownerTrusts(t, town, leader)
+	ownerTrusts(t, town, leader, "approve,stop")
 	leader.sized(screens()[0])
 	officer := visit(chromium, t, town, town.Author)
 	officer.addPasskey()
-	ownerTrusts(t, town, officer)
+	ownerTrusts(t, town, officer, "place,stop")
 	officer.sized(screens()[0])
 
 	// Signing in, once a working day.
@@ -94,6 +94,105 @@ func TestMorning(t *testing.T) {
 	steps.add(officer, "officer: text notice, hamlets and sessions as offered → sent", "7", 7, began)
 	leader.approves(second)
 	officer.stands(second)
+
+	officer.corrects(&steps, leader, second)
+	officer.mutes(&steps)
+	officer.quiets(&steps)
+	officer.stopsIt(&steps, leader)
+}
+
+// corrects mends a date in what has been sent down (Sửa và thay): the old one
+// leaves every plan when the new one is approved.
+func (v *visitor) corrects(steps *table, leader *visitor, id string) {
+	v.Helper()
+	v.open("/bulletins/" + id)
+	v.at("/bulletins/" + id)
+	began := time.Now()
+	v.steps = 0
+	v.tap(fmt.Sprintf("form[action='/bulletins/%s/correct'] button", id))
+	v.sees("the form with the text in it", "location.pathname.endsWith('/edit') && document.querySelector('textarea[name=text]').value.includes('8/12')")
+	v.tap("textarea[name=text]")
+	v.run(chromedp.Evaluate(`(() => { const t = document.querySelector("textarea[name=text]"), at = t.value.indexOf("8/12"); t.setSelectionRange(at, at + 1); })()`, nil))
+	v.types("9")
+	v.sees("the new date as it will be said", "document.querySelector('[data-spoken] .spoken').innerText.includes('mùng chín tháng mười hai')")
+	v.tap("button[value=submit]")
+	corrected := v.waits()
+	steps.add(v, "officer: correct a wrong date in what was sent (sửa và thay)", "4", 4, began)
+	leader.approves(corrected)
+	v.town.Eventually("the new one in the place of the old", 30*time.Second, func() bool {
+		flow := v.town.Flow()
+		old, err := flow.Slots(v.Context(), id)
+		if err != nil {
+			v.Fatal(err)
+		}
+		fresh, err := flow.Slots(v.Context(), corrected)
+		if err != nil {
+			v.Fatal(err)
+		}
+		gone := !slices.ContainsFunc(old, func(s bulletin.Slot) bool { return !s.Cancelled })
+		return gone && len(fresh) == len(old)
+	})
+}
+
+// mutes keeps one pole silent for a while.
+func (v *visitor) mutes(steps *table) {
+	v.Helper()
+	v.open("/speakers")
+	v.at("/speakers")
+	began := time.Now()
+	v.steps = 0
+	v.tap("a[href^='/poles/DS01']")
+	v.at("/poles/DS01")
+	v.tap("[name=reason]")
+	v.types("Đám tang")
+	v.tap("form[action='/poles/DS01/mute'] button")
+	v.sees("the pole silent", "!!document.querySelector(\"form[action='/poles/DS01/unmute']\")")
+	steps.add(v, "officer: mute one pole until a time", "3", 3, began)
+	v.tap("form[action='/poles/DS01/unmute'] button")
+	v.sees("the pole heard again", "!document.querySelector(\"form[action='/poles/DS01/unmute']\")")
+}
+
+// quiets lowers one pole in the mornings; the box believes it only with the
+// officer's passkey.
+func (v *visitor) quiets(steps *table) {
+	v.Helper()
+	v.open("/poles/DS02")
+	v.at("/poles/DS02")
+	began := time.Now()
+	v.steps = 0
+	v.steps++ // a choice
+	v.run(chromedp.SetValue("select[name=morning]", "33", chromedp.ByQuery))
+	v.tap("form[action='/poles/DS02/volume'] button")
+	v.tap("form[data-options] button")
+	v.town.Eventually("the box told by its placement", 20*time.Second, func() bool {
+		p := v.town.Placement("DS02")
+		return len(p.Volumes) > 0 && p.Volumes[0].Percent == 33
+	})
+	steps.add(v, "officer: lower one pole in the mornings", "3", 3, began)
+}
+
+// stopsIt plays a notice now and silences it from the page of today.
+func (v *visitor) stopsIt(steps *table, leader *visitor) {
+	v.Helper()
+	id := v.everyday(morning)
+	leader.approves(id)
+	leader.tap(fmt.Sprintf("form[action='/bulletins/%s/now'] button", id))
+	v.open("/")
+	began := time.Now()
+	v.steps = 0
+	v.tap(fmt.Sprintf("form[action='/bulletins/%s/stop/draft'] button", id))
+	v.tap("form[data-options] button")
+	v.sees("the stop", "document.querySelector('main .badge').innerText.includes('đã dừng phát')")
+	steps.add(v, "officer: stop what is playing", "2", 2, began)
+}
+
+// waits reads which notice now waits for approval.
+func (v *visitor) waits() (id string) {
+	v.Helper()
+	v.sees("the notice waiting", "document.querySelector('main .badge').innerText.includes('chờ duyệt')")
+	var path string
+	v.run(chromedp.Evaluate("location.pathname", &path))
+	return strings.TrimPrefix(path, "/bulletins/")
 }
 
 // firstNotice types a notice, hears it, corrects how one word is read for ever,
@@ -121,13 +220,10 @@ func (v *visitor) firstNotice() (id string, rows table) {
 	}
 	v.chooses(tomorrow()...)
 	v.tap("button[value=submit]")
-	v.sees("the notice waiting", "document.querySelector('main .badge').innerText.includes('chờ duyệt')")
-	var path string
-	v.run(chromedp.Evaluate("location.pathname", &path))
+	id = v.waits()
 	v.steps -= mended
 	rows.add(v, "officer: first notice, hear, two hamlets, tomorrow 5:30 and 17:00 → sent", "7", 7, began)
-	rows = append(rows, row{"officer: correct one reading for ever", mended, 0, "3"})
-	return strings.TrimPrefix(path, "/bulletins/"), rows
+	return id, append(rows, row{"officer: correct one reading for ever", mended, 0, "3"})
 }
 
 // mends corrects how a written word is read, from now on in this commune.
@@ -176,10 +272,7 @@ func (v *visitor) everyday(text string) (id string) {
 	v.sees("what will be said", "document.querySelector('[data-spoken] .spoken').innerText.includes('nhà văn hóa')") // mended for ever
 	v.tap("[data-hear]")
 	v.tap("button[value=submit]")
-	v.sees("the notice waiting", "document.querySelector('main .badge').innerText.includes('chờ duyệt')")
-	var path string
-	v.run(chromedp.Evaluate("location.pathname", &path))
-	return strings.TrimPrefix(path, "/bulletins/")
+	return v.waits()
 }
 
 // stands waits until an approved notice stands in the plan of the commune by

@@ -36,6 +36,7 @@ import (
 	"loa/node"
 	"loa/office"
 	"loa/people"
+	"loa/seal"
 	"loa/signer"
 	"loa/signer/softkey"
 	"loa/speaker"
@@ -678,6 +679,24 @@ func (s *syncBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
+}
+
+// Placement is what the box at a pole was told of itself, as it is sealed.
+func (w *Town) Placement(code string) (p wire.Placement) {
+	boxes, err := w.speakers().Boxes(w.T.Context(), w.home)
+	w.must(err)
+	for _, b := range boxes {
+		if b.Pole.Code != code {
+			continue
+		}
+		sealed, err := w.speakers().SealedPlacement(w.T.Context(), b.ID)
+		w.must(err)
+		o, err := seal.Open(sealed, seal.MaxDocument)
+		w.must(err)
+		p, err = wire.ReadPlacement(o.Payload)
+		w.must(err)
+	}
+	return p
 }
 
 // Box is the register's row of the nth speaker.

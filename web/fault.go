@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -42,7 +44,11 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := Fault{Code: loa.CodeOf(err), Key: loa.KeyOf(err), Sentence: s.Catalog.Error(s.Locale(r), err),
 		Docs: "docs/errors.md#" + loa.KeyOf(err), Request: RequestID(r)}
 	if f.Code == loa.Internal {
-		s.Log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("id", f.Request),
+		level := slog.LevelError
+		if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+			level = slog.LevelDebug // the browser went elsewhere: nobody waits for an answer
+		}
+		s.Log.LogAttrs(r.Context(), level, "request failed", slog.String("id", f.Request),
 			slog.String("method", r.Method), slog.String("path", pathForLog(r)), slog.String("error", err.Error()))
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -319,7 +319,7 @@ func (p composePage) WholeDays() (all []wholeDay) {
 	if n := len(all); n > 0 && !strings.Contains(all[n-1].Values, "|") {
 		all = all[:n-1]
 	}
-	return all[:min(3, len(all))]
+	return all[:min(2, len(all))]
 }
 
 // firstLine is a title for a text without one: its first sentence or line, as
