@@ -75,13 +75,14 @@ var law = house{
 		// outside bodies
 		"form": ". bulletin db journal lang unit voice wire",
 		// faces
-		"paper":    ". lang",
-		"web":      ". lang people",
-		"web/desk": ". bulletin form journal lang lexicon office people sheet sound speaker unit upload voice web wire",
-		"web/api":  ". bulletin seal speaker web wire",
+		"paper":        ". lang",
+		"web":          ". lang people",
+		"web/province": ". people",
+		"web/desk":     ". bulletin form journal lang lexicon office people sheet sound speaker unit upload voice web web/province wire",
+		"web/api":      ". bulletin seal speaker web wire",
 		// put together
 		"node": ". bulletin bus bus/natsd db document door form journal lang office people seal sheet signer sound speaker unit" +
-			" lexicon upload voice web web/api web/desk wire",
+			" lexicon upload voice web web/api web/desk web/province wire",
 		"cmd/loa":         ". bulletin db edge lang lexicon node office people sandbox signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
 		"e2e":             "*",

@@ -55,13 +55,13 @@ type browser struct {
 	locale string
 }
 
-func openDesk(t *testing.T, soft bool) *bureau {
+func openDesk(t *testing.T, soft bool, more ...func(*desk.Config)) *bureau {
 	t.Helper()
-	return openDeskOn(t, dbtest.SQLite(t), soft)
+	return openDeskOn(t, dbtest.SQLite(t), soft, more...)
 }
 
 // openDeskOn is openDesk on this database.
-func openDeskOn(t *testing.T, url string, soft bool) *bureau {
+func openDeskOn(t *testing.T, url string, soft bool, more ...func(*desk.Config)) *bureau {
 	t.Helper()
 	w := build(t, url)
 	w.openStation(dongSay)
@@ -93,6 +93,9 @@ func openDeskOn(t *testing.T, url string, soft bool) *bureau {
 		c.SoftApprove = func(_ context.Context, person string, payload []byte) (wire.Approval, error) {
 			return w.passkeys[b.keys[person]].Approve(payload, site, origin)
 		}
+	}
+	for _, add := range more {
+		add(&c)
 	}
 	b.routes, err = desk.New(c)
 	w.ok(err)

@@ -1,201 +1,222 @@
 package e2e
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/base64"
-	"fmt"
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
-	"regexp"
-	"slices"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"loa"
-	"loa/db"
-	"loa/db/dbtest"
-	"loa/wire"
+	"loa/office"
+	"loa/people"
+	"loa/web/desk"
+	signon "loa/web/province"
 )
 
-// What a large province keeps: enough that a page which reads a row too many
-// for each row it shows is slow.
-const (
-	communes = 150
-	hamlets  = 10 // of a commune
-	boxesOf  = 20 // of a commune: 3,000 in all
-	daysBack = 365
-	perDay   = 2 // bulletins of a commune, each in one session, heard by all its boxes
-)
-
-// weighed are the ten main pages of the desk, as a commune's officer and as the
-// province open them; %s is a bulletin that has played.
-func weighed() []struct{ who, path string } {
-	return []struct{ who, path string }{
-		{"officer", "/"},
-		{"province", "/"},
-		{"officer", "/bulletins"},
-		{"province", "/bulletins"},
-		{"officer", "/bulletins/new"},
-		{"officer", "/bulletins/%s"},
-		{"officer", "/sessions"},
-		{"officer", "/inbox"},
-		{"officer", "/speakers"},
-		{"province", "/speakers"},
-		{"officer", "/log"},
-		{"province", "/log"},
-		{"officer", "/rules"},
-	}
+// issuer is a real OpenID provider in a process of its own (see its main.go).
+type issuer struct {
+	t   *testing.T
+	url string
 }
 
-// TestProvincePages measures the main pages with 150 communes, 3,000 speakers
-// and a year of bulletins on both databases: how long the server takes, over
-// loopback and signed in, and what a page weighs. It prints a table and judges
-// nothing but that every page is answered: machines differ (make bench-pages).
-func TestProvincePages(t *testing.T) {
-	if os.Getenv("LOA_LONG") == "" {
-		t.Skip("fills two databases with a year of a province: make bench-pages")
+func startIssuer(t *testing.T, back string) *issuer {
+	t.Helper()
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "op")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	build.Dir = "../web/province/testdata/op"
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the provider: %v\n%s", err, out)
 	}
-	dbtest.EachURL(t, func(t *testing.T, url string) {
-		b := openDeskOn(t, url, true)
-		one := b.province()
-		at := loa.Path("vn/98/98100")
-		readers := map[string]*browser{
-			"officer": b.browser(person("of98100", "Lê Thị Mận", at, loa.RightRead, loa.RightWrite, loa.RightDispatch, loa.RightSpeakers)),
-			"province": b.browser(person("sovhttdl", "Hoàng Thị Sen", province, loa.RightRead, loa.RightWrite, loa.RightDispatch,
-				loa.RightApprove, loa.RightSpeakers, loa.RightPeople)),
+	user := func(id, name, email string, verified bool) map[string]any {
+		return map[string]any{"ID": id, "Username": name, "Password": "verysecure", "Email": email, "EmailVerified": verified}
+	}
+	b, err := json.Marshal(map[string]any{
+		"s-man":  user("s-man", "man", "man@lamxuyen.example", true),
+		"s-khoi": user("s-khoi", "khoi", "khoi@lamxuyen.example", false),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "people.json")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), binary, file, back)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() }) // it ends with its input
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &issuer{t, strings.TrimSpace(line)}
+}
+
+// signIn is a person at the issuer: from the address our page sent them to, by
+// its form, to the address it sends them back to.
+func (i *issuer) signIn(address, name string) (back string) {
+	i.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	c := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if strings.Contains(r.URL.Path, "/sign-in/province/callback") {
+			return http.ErrUseLastResponse
 		}
-		t.Logf("| page | reader | p50 | p95 | html | gzip |")
-		for _, p := range weighed() {
-			path := strings.ReplaceAll(p.path, "%s", one)
-			var took []time.Duration
-			var page answer
-			for i := range 45 {
-				began := time.Now()
-				page = readers[p.who].get(path)
-				if i >= 5 { // the first ones fill caches
-					took = append(took, time.Since(began))
-				}
-			}
-			if page.status != 200 {
-				t.Errorf("GET %s as %s: %d %s", path, p.who, page.status, sentence(page.body))
-			}
-			slices.Sort(took)
-			t.Logf("| %s | %s | %.1f ms | %.1f ms | %.1f KB | %.1f KB |", p.path, p.who, ms(took[len(took)/2]), ms(took[len(took)*95/100]),
-				float64(len(page.body))/1000, float64(zipped(page.body))/1000)
+		return nil
+	}}
+	res, err := c.Get(address)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	_ = res.Body.Close() // the form is known
+	form := url.Values{"username": {name}, "password": {"verysecure"}, "id": {res.Request.URL.Query().Get("authRequestID")}}
+	res, err = c.PostForm(i.url+"login/username", form)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	_ = res.Body.Close() // only where it leads
+	back = res.Header.Get("Location")
+	if back == "" {
+		i.t.Fatalf("the issuer leads nowhere: %d %s", res.StatusCode, res.Request.URL)
+	}
+	return back
+}
+
+// TestProvince signs in at a real issuer: bound by a verified address, back to
+// the page that was wanted and never elsewhere, a code good for once, another
+// browser's answer refused, a leaver out within minutes.
+func TestProvince(t *testing.T) {
+	p := &signon.Provider{Name: "tài khoản tỉnh Lam Xuyên", ID: "loa", Secret: "secret", Client: &http.Client{Timeout: 10 * time.Second}, Clock: loa.WallClock{}}
+	b := openDesk(t, true, func(c *desk.Config) { c.Province = p })
+	p.Return = b.server.URL + "/sign-in/province/callback"
+	op := startIssuer(t, p.Return)
+	p.Issuer = op.url
+	post := func(login, email string) people.Person {
+		person, _, err := b.people.Welcome(t.Context(), loa.System(), people.NewPerson{Name: "Người " + login, Login: login, Email: email, Path: dongSay},
+			people.Post{Office: b.officeOf(dongSay), Title: "Cán bộ", Grants: []loa.Grant{{Path: dongSay, Rights: people.Station.Rights()}}}, people.Holding{})
+		b.ok(err)
+		return person
+	}
+	man := post("man.lt", "Man@lamxuyen.example")
+	post("khoi.tb", "khoi@lamxuyen.example")
+
+	path := func(address string) string {
+		u, err := url.Parse(address)
+		b.ok(err)
+		return u.RequestURI()
+	}
+	go1 := func(p *browser, next, name string) answer {
+		t.Helper()
+		a := p.get("/sign-in/province?next=" + url.QueryEscape(next))
+		if a.status != http.StatusSeeOther || !strings.HasPrefix(a.to, op.url) {
+			t.Fatalf("to the province: %d %s", a.status, a.to)
 		}
-		t.Logf("beside every page, once: %s", readers["officer"].assets())
+		return p.get(path(op.signIn(a.to, name)))
+	}
+
+	first := b.guest()
+	first.page("/sign-in", "Đăng nhập bằng tài khoản tỉnh Lam Xuyên")
+	if a := go1(first, "/bulletins?state=draft", "man"); a.status != http.StatusSeeOther || a.to != "/bulletins?state=draft" {
+		t.Fatalf("signed in: %d %s %s", a.status, a.to, sentence(a.body))
+	}
+	first.page("/me", "Người man.lt")
+	if subject, err := b.people.Subject(t.Context(), man.ID, p.Issuer); err != nil || subject != "s-man" {
+		t.Errorf("bound to %q, %v", subject, err)
+	}
+
+	t.Run("never elsewhere", func(t *testing.T) {
+		for _, next := range []string{"//evil.example", "https://evil.example/", `/\evil.example`, "javascript:alert(1)"} {
+			if a := go1(b.guest(), next, "man"); a.status != http.StatusSeeOther || a.to != "/" {
+				t.Errorf("%s leads to %d %s", next, a.status, a.to)
+			}
+		}
+	})
+	t.Run("an address nobody verified", func(t *testing.T) {
+		if a := go1(b.guest(), "/", "khoi"); a.status != http.StatusForbidden || !strings.Contains(a.body, "chưa được ghi cho ai") {
+			t.Errorf("%d %s", a.status, sentence(a.body))
+		}
+	})
+	t.Run("an answer twice", func(t *testing.T) {
+		g := b.guest()
+		back := path(op.signIn(g.get("/sign-in/province").to, "man"))
+		if a := g.get(back); a.status != http.StatusSeeOther {
+			t.Fatalf("once: %d", a.status)
+		}
+		if a := g.get(back); a.status != http.StatusForbidden {
+			t.Errorf("twice: %d %s", a.status, a.to)
+		}
+	})
+	t.Run("a code twice", func(t *testing.T) {
+		g := b.guest()
+		used, err := url.Parse(op.signIn(g.get("/sign-in/province").to, "man"))
+		b.ok(err)
+		if a := g.get(used.RequestURI()); a.status != http.StatusSeeOther {
+			t.Fatalf("once: %d", a.status)
+		}
+		fresh, err := url.Parse(g.get("/sign-in/province").to)
+		b.ok(err)
+		q := url.Values{"code": {used.Query().Get("code")}, "state": {fresh.Query().Get("state")}}
+		if a := g.get("/sign-in/province/callback?" + q.Encode()); a.status != http.StatusForbidden {
+			t.Errorf("the old code under a new state: %d %s", a.status, a.to)
+		}
+	})
+	t.Run("another browser's answer", func(t *testing.T) {
+		mine, theirs := b.guest(), b.guest()
+		mine.get("/sign-in/province")
+		back := path(op.signIn(theirs.get("/sign-in/province").to, "man"))
+		for _, g := range []*browser{mine, b.guest()} {
+			if a := g.get(back); a.status != http.StatusForbidden {
+				t.Errorf("%d %s", a.status, a.to)
+			}
+		}
+	})
+	t.Run("refused there", func(t *testing.T) {
+		g := b.guest()
+		to, err := url.Parse(g.get("/sign-in/province").to)
+		b.ok(err)
+		if a := g.get("/sign-in/province/callback?error=access_denied&state=" + to.Query().Get("state")); a.status != http.StatusForbidden || !strings.Contains(a.body, "chưa xong") {
+			t.Errorf("%d %s", a.status, sentence(a.body))
+		}
+	})
+	t.Run("a leaver", func(t *testing.T) {
+		b.clock.Turn(5 * time.Minute)
+		b.ok(b.people.RecheckProvince(t.Context(), p.Still))
+		first.page("/me", "Người man.lt")
+		res, err := http.Post(op.url+"disable/s-man", "", nil)
+		b.ok(err)
+		_ = res.Body.Close() // nothing in it
+		b.clock.Turn(5 * time.Minute)
+		b.wrote("asking again", func() { b.ok(b.people.RecheckProvince(t.Context(), p.Still)) }, "people.province_gone")
+		if a := first.get("/me"); a.status != http.StatusSeeOther || !strings.HasPrefix(a.to, "/sign-in") {
+			t.Errorf("a leaver is still in: %d %s", a.status, a.to)
+		}
 	})
 }
 
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-func zipped(s string) int {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, _ = z.Write([]byte(s)) // a buffer takes everything
-	_ = z.Close()
-	return b.Len()
-}
-
-var asset = regexp.MustCompile(`(?:href|src)="(/static/[^"]+)"`)
-
-// assets says what the files weigh that a page asks for, which browsers keep.
-func (p *browser) assets() string {
-	var all []string
-	for _, m := range asset.FindAllStringSubmatch(p.get("/bulletins/new").body, -1) {
-		if body := p.get(m[1]).body; !slices.ContainsFunc(all, func(s string) bool { return strings.HasPrefix(s, m[1]+" ") }) {
-			all = append(all, fmt.Sprintf("%s %.1f KB (gzip %.1f)", m[1], float64(len(body))/1000, float64(zipped(body))/1000))
-		}
-	}
-	return strings.Join(all, ", ")
-}
-
-// province fills the database with a year of a large province, as rows, and
-// returns a bulletin of the first commune that has played.
-func (b *bureau) province() (one string) {
+// officeOf is a new office of a place.
+func (b *bureau) officeOf(at loa.Path) string {
 	b.t.Helper()
-	began := time.Now()
-	var list strings.Builder
-	list.WriteString("path,code,parent,level,type,name,valid_from,valid_to,predecessors\n")
-	for c := range communes {
-		fmt.Fprintf(&list, "vn/98/98%d,98%d,vn/98,commune,xa,Xã số %d,2025-07-01,,\n", 100+c, 100+c, c+1)
-		for h := range hamlets {
-			fmt.Fprintf(&list, "vn/98/98%d/h/t%d,,vn/98/98%d,hamlet,thon,%d,2025-07-01,,\n", 100+c, h+1, 100+c, h+1)
-		}
-	}
-	report, err := b.units.Import(b.t.Context(), loa.System(), strings.NewReader(list.String()), false)
-	if err != nil {
-		b.t.Fatal(err, report.Errors)
-	}
-	for c := range communes {
-		commune := loa.Path(fmt.Sprintf("vn/98/98%d", 100+c))
-		if c == 0 {
-			b.openStation(commune)
-		}
-		b.ok(b.db.Write(b.t.Context(), func(tx *db.Tx) error { return b.year(tx, c, commune, &one) }))
-	}
-	b.t.Logf("%s: %d communes, %d speakers, %d bulletins, %d playbacks, filled in %s", b.db.Backend(), communes, communes*boxesOf,
-		communes*perDay*daysBack, communes*perDay*daysBack*boxesOf, time.Since(began).Round(time.Second))
-	return one
-}
-
-// year writes one commune's poles, boxes and bulletins of a year with their
-// slots, dispatches and playbacks.
-func (b *bureau) year(tx *db.Tx, c int, commune loa.Path, one *string) error {
-	now := tx.NowMS()
-	day := (24 * time.Hour).Milliseconds()
-	var poles, boxes, health, bulletins, renditions, slots, dispatches, playbacks [][]any
-	var ids []string
-	for i := range boxesOf {
-		key := make([]byte, 32)
-		key[0], key[1], key[2] = byte(c), byte(i), 1
-		pole, box := fmt.Sprintf("pole%04d%02d", c, i), fmt.Sprintf("box%05d%02d", c, i)
-		ids = append(ids, box)
-		poles = append(poles, []any{pole, fmt.Sprintf("P%03d%02d", c, i), fmt.Sprintf("%s/h/t%d", commune, i%hamlets+1), fmt.Sprintf("Cột %d", i+1), 100, now - 400*day})
-		boxes = append(boxes, []any{box, pole, commune, base64.StdEncoding.EncodeToString(key), "placed", 1, int64(perDay * daysBack), now - 400*day})
-		seen := now - 30_000
-		if i == boxesOf-1 && c%10 == 0 {
-			seen = now - 5*day // one in two hundred has not been heard of for days
-		}
-		health = append(health, []any{box, seen, "idle", "", "", "", 80, int64(2e9), 150, "trusted", 1, "0.1", int64(86400)})
-	}
-	for d := range daysBack {
-		for n := range perDay {
-			id := fmt.Sprintf("%020d%03d%d", now-int64(daysBack-d)*day, c, n)
-			start := now - int64(daysBack-d)*day + int64(n)*11*3600_000
-			title := fmt.Sprintf("Thông báo số %d ngày %d của xã", n+1, d)
-			warrant := loa.Hash([]byte(id))
-			bulletins = append(bulletins, []any{id, commune, "author", "Lê Thị Mận", "expired", string(wire.Normal), title, "thong bao", commune,
-				start - day, start + day, 4, 28, 0, warrant, start - day, start})
-			renditions = append(renditions, []any{id, 0, "vi", "text", "Kính mời bà con.", "Kính mời bà con.", "north", 0, "", "", "", loa.Hash([]byte("m")), 288000, 36000})
-			slots = append(slots, []any{"s" + id, id, commune, time.UnixMilli(start).In(loa.Zone()).Format(time.DateOnly) + "/morning", 0, start, start, 36000})
-			dispatches = append(dispatches, []any{"d" + id, id, warrant, string(commune) + " 1", strings.Join(ids, "\n"), start - day})
-			for i, box := range ids {
-				playbacks = append(playbacks, []any{box, int64(d*perDay + n + 1), "s" + id, warrant, id, start, start + int64(i), 36000, 900, 80, "played", "", "trusted", 1, "A", start + 60_000})
-			}
-			if c == 0 {
-				*one = id
-			}
-		}
-	}
-	for _, t := range []struct {
-		table   string
-		columns string
-		rows    [][]any
-	}{
-		{"pole", "id code path name cap created_at", poles},
-		{"box", "id pole_id path public_key state version through made_at", boxes},
-		{"health", "box_id at state slot warrant why volume disk_free offset_us clock plan version uptime", health},
-		{"bulletin", "id path author author_name state class title title_fold scope from_ms until_ms plays_day plays repeat_count warrant made_at changed_at", bulletins},
-		{"rendition", "bulletin_id position lang source text spoken accent speed voice spoken_by upload media media_bytes media_ms", renditions},
-		{"slot", "id bulletin_id commune session priority position start_ms ms", slots},
-		{"dispatch", "id bulletin_id warrant plans meant at", dispatches},
-		{"playback", "box_id n slot warrant bulletin_id planned started ms skew_us volume result why clock verified degree received_at", playbacks},
-	} {
-		if err := tx.Insert(t.table, strings.Fields(t.columns), t.rows); err != nil {
-			return fmt.Errorf("%s: %w", t.table, err)
-		}
-	}
-	return nil
+	o, err := (&office.Register{DB: b.db}).Add(b.t.Context(), loa.System(), office.Office{Kind: office.Other, Name: "Cơ quan " + loa.NewID(b.clock.Now()), Path: at})
+	b.ok(err)
+	return o.ID
 }

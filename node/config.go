@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"reflect"
@@ -16,21 +17,26 @@ import (
 // Config is everything a server is told, from the environment alone. A field's
 // tag names its variable; docs/config.md explains each.
 type Config struct {
-	Dir       string        `env:"LOA_DIR"`        // folder of everything kept
-	Database  string        `env:"LOA_DATABASE"`   // sqlite:/folder/loa.db or postgres://…
-	NATS      string        `env:"LOA_NATS"`       // nats://a:4222,…; empty for one process
-	HTTP      string        `env:"LOA_HTTP"`       // address of pages and device calls
-	MQTT      string        `env:"LOA_MQTT"`       // address of the device door
-	Doors     string        `env:"LOA_DOORS"`      // MQTT addresses devices are told, with commas
-	Origin    string        `env:"LOA_ORIGIN"`     // what people type, "https://loa.tinh.gov.vn"
-	Blobs     string        `env:"LOA_BLOBS"`      // folder of sounds, shared by all processes
-	Keys      string        `env:"LOA_KEYS"`       // folder of dispatch.key, beacon.key, root.json
-	Signer    string        `env:"LOA_SIGNER"`     // socket of loa sign; empty: a child is started
-	SignerDir string        `env:"LOA_SIGNER_DIR"` // folder of the child signer
-	TLSCert   string        `env:"LOA_TLS_CERT"`   // PEM file; empty: plain, behind a balancer
-	TLSKey    string        `env:"LOA_TLS_KEY"`    // PEM file
-	Lead      time.Duration `env:"LOA_LEAD"`       // how far ahead phát ngay starts
-	Flush     time.Duration `env:"LOA_BEAT_FLUSH"` // how often beats are written
+	Dir        string        `env:"LOA_DIR"`              // folder of everything kept
+	Database   string        `env:"LOA_DATABASE"`         // sqlite:/folder/loa.db or postgres://…
+	NATS       string        `env:"LOA_NATS"`             // nats://a:4222,…; empty for one process
+	HTTP       string        `env:"LOA_HTTP"`             // address of pages and device calls
+	MQTT       string        `env:"LOA_MQTT"`             // address of the device door
+	Doors      string        `env:"LOA_DOORS"`            // MQTT addresses devices are told, with commas
+	Origin     string        `env:"LOA_ORIGIN"`           // what people type, "https://loa.tinh.gov.vn"
+	Blobs      string        `env:"LOA_BLOBS"`            // folder of sounds, shared by all processes
+	Keys       string        `env:"LOA_KEYS"`             // folder of dispatch.key, beacon.key, root.json
+	Signer     string        `env:"LOA_SIGNER"`           // socket of loa sign; empty: a child is started
+	SignerDir  string        `env:"LOA_SIGNER_DIR"`       // folder of the child signer
+	TLSCert    string        `env:"LOA_TLS_CERT"`         // PEM file; empty: plain, behind a balancer
+	TLSKey     string        `env:"LOA_TLS_KEY"`          // PEM file
+	Proxies    string        `env:"LOA_PROXIES"`          // addresses that are believed about whom a request comes from, with commas
+	OIDCIssuer string        `env:"LOA_OIDC_ISSUER"`      // the province's own sign-in; empty: none
+	OIDCClient string        `env:"LOA_OIDC_CLIENT"`      // this site's name there
+	OIDCSecret string        `env:"LOA_OIDC_SECRET_FILE"` // file with what proves it
+	OIDCName   string        `env:"LOA_OIDC_NAME"`        // on the button
+	Lead       time.Duration `env:"LOA_LEAD"`             // how far ahead phát ngay starts
+	Flush      time.Duration `env:"LOA_BEAT_FLUSH"`       // how often beats are written
 	// Speech; empty is espeak-ng alone.
 	VoiceEngine   string `env:"LOA_VOICE_ENGINE"`             // espeak-ng, command or fpt
 	VoiceFallback string `env:"LOA_VOICE_FALLBACK"`           // espeak-ng; empty: what fails, fails
@@ -93,10 +99,38 @@ func (c Config) Filled() (Config, error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return c, loa.Errorf(loa.Invalid, "config.tls")
 	}
+	if _, err := c.proxies(); err != nil {
+		return c, err
+	}
+	if c.OIDCIssuer != "" {
+		u, err := url.Parse(c.OIDCIssuer)
+		secure := err == nil && (u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1"))
+		if !secure || c.OIDCClient == "" || c.OIDCSecret == "" {
+			return c, loa.Errorf(loa.Invalid, "config.oidc")
+		}
+	}
 	if c.Database != "" && strings.HasPrefix(c.Database, "sqlite:") && c.NATS != "" {
 		return c, loa.Errorf(loa.Invalid, "config.sqlite_is_one_process")
 	}
 	return c, nil
+}
+
+// proxies are the addresses and networks of LOA_PROXIES.
+func (c Config) proxies() (all []netip.Prefix, err error) {
+	for s := range strings.SplitSeq(c.Proxies, ",") {
+		if s = strings.TrimSpace(s); s == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(s)
+		if a, one := netip.ParseAddr(s); one == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, loa.Errorf(loa.Invalid, "config.proxies", s)
+		}
+		all = append(all, p.Masked())
+	}
+	return all, nil
 }
 
 // RPID is the host name passkeys are bound to.

@@ -28,6 +28,7 @@ func (n *Node) jobs() []job {
 		{"settle clashes", 10 * time.Second, true, n.Bulletins.Settle},
 		{"roll plans", 10 * time.Minute, true, n.Bulletins.Roll},
 		{"forget old uploads", time.Hour, true, func(ctx context.Context) error { _, err := n.Uploads.Sweep(ctx); return err }},
+		{"ask the province again", time.Minute, true, n.recheck},
 		{"hand over posts", time.Minute, true, n.People.HandOverDue},
 		{"forget old sign-ins", time.Hour, true, n.People.Sweep},
 		{"learn boxes", 10 * time.Second, false, n.learn},

@@ -39,6 +39,7 @@ import (
 	"loa/web"
 	"loa/web/api"
 	"loa/web/desk"
+	"loa/web/province"
 	"loa/wire"
 )
 
@@ -79,6 +80,7 @@ type Node struct {
 	server   *http.Server
 	listener net.Listener
 	child    *child
+	province *province.Provider
 	saying   chan spoken
 	flushNow chan loa.Path
 	learnNow chan struct{}
@@ -167,6 +169,9 @@ func (n *Node) openPages() error {
 	if err != nil {
 		return err
 	}
+	if n.province, err = n.Config.signIn(n.clock); err != nil {
+		return err
+	}
 	n.Hub = web.NewHub()
 	devices := &api.Devices{Speakers: n.Speakers, Bulletins: n.Bulletins, Media: n.Blobs.Path, Clock: n.clock, Log: n.log,
 		Say: func(err error) string { return catalog.Error("en", err) }, Doors: n.Doors()}
@@ -181,7 +186,11 @@ func (n *Node) openPages() error {
 	}}
 	forms := &form.Register{DB: n.DB, Blobs: n.Blobs, Bulletins: n.Bulletins}
 	routes, err := desk.New(desk.Config{Site: site, Sheets: sheets, Forms: forms, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
-		People: n.People, Offices: n.Offices, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})
+		People: n.People, Offices: n.Offices, Province: n.province, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})
+	if err != nil {
+		return err
+	}
+	proxies, err := n.Config.proxies()
 	if err != nil {
 		return err
 	}
@@ -195,7 +204,7 @@ func (n *Node) openPages() error {
 	if n.opts.More != nil {
 		n.opts.More(mux)
 	}
-	n.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+	n.server = &http.Server{Handler: web.Behind(proxies, mux), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
 	return nil
 }
@@ -359,4 +368,29 @@ func (c Config) tls() (*tls.Config, error) {
 // other.
 func takeOver(tx *db.Tx, who loa.Actor, giver, taker people.Person, places []loa.Path) (int, error) {
 	return bulletin.TakeOver(tx, who, giver.ID, taker.ID, taker.Name, places)
+}
+
+// signIn is the province's own sign-in, nil where there is none.
+func (c Config) signIn(clock loa.Clock) (*province.Provider, error) {
+	if c.OIDCIssuer == "" {
+		return nil, nil
+	}
+	secret, err := os.ReadFile(c.OIDCSecret)
+	if err != nil {
+		return nil, fmt.Errorf("read what proves this site to the province: %w", err)
+	}
+	name := c.OIDCName
+	if name == "" {
+		name = "tài khoản của tỉnh"
+	}
+	return &province.Provider{Name: name, Issuer: c.OIDCIssuer, ID: c.OIDCClient, Secret: strings.TrimSpace(string(secret)),
+		Return: strings.TrimSuffix(c.Origin, "/") + "/sign-in/province/callback", Client: &http.Client{Timeout: 10 * time.Second}, Clock: clock}, nil
+}
+
+// recheck asks the province whether those it let in are still there.
+func (n *Node) recheck(ctx context.Context) error {
+	if n.province == nil {
+		return nil
+	}
+	return n.People.RecheckProvince(ctx, n.province.Still)
 }

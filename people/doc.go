@@ -27,6 +27,7 @@
 //	told.go      what a person must read on their page
 //	totp.go      setting up codes
 //	passkey.go   adding passkeys, signing in with them, asking them to approve
+//	province.go  the province's own sign-in (OpenID Connect)
 //	roster.go    proposals to change the signer's roster, and who approved them
 //	sql.go       rows
 package people

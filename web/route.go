@@ -40,6 +40,9 @@ type Route struct {
 	Right   loa.Right // held somewhere; which place it must cover is the flow's rule
 	Handle  Handler
 	Body    int64 // bytes; 0 is BodySmall
+	// Slow is what nobody does sixty times a minute and an attacker would: signing
+	// in, adding a key, asking to be let in.
+	Slow bool
 }
 
 // Config is what all faces of one process share. Every field but the last two
@@ -59,6 +62,7 @@ type Site struct {
 	Config
 	assets *assets
 	faults *Pages
+	pace   pace
 }
 
 // New prepares a site.
@@ -71,7 +75,7 @@ func New(c Config) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Site{c, a, faults}, nil
+	return &Site{Config: c, assets: a, faults: faults}, nil
 }
 
 // Handler serves the routes of all faces, and the site's own: static files and
@@ -108,6 +112,11 @@ func (s *Site) serve(route Route) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		if route.Slow && !s.pace.take(network(r), s.Clock.Now()) {
+			w.Header().Set("Retry-After", "60")
+			s.Fail(w, r, loa.Errorf(loa.Unavailable, "people.wait", 60))
+			return
+		}
 		r, err := s.enter(r, route.Right)
 		if err == nil {
 			err = route.Handle(w, r)

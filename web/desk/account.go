@@ -24,7 +24,7 @@ func (d *desk) signInPage(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, web.Local(r.FormValue("next")), http.StatusSeeOther) //nolint:gosec // Local keeps it on this site
 		return nil
 	}
-	return d.Site.Page(w, r, d.pages, "sign-in", "signin.title", signInPage{Next: web.Local(r.FormValue("next"))})
+	return d.Site.Page(w, r, d.pages, "sign-in", "signin.title", d.signInForm(signInPage{Next: web.Local(r.FormValue("next"))}))
 }
 
 func (d *desk) signIn(w http.ResponseWriter, r *http.Request) error {
@@ -32,7 +32,7 @@ func (d *desk) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	f := r.PostForm
-	page := signInPage{Next: web.Local(f.Get("next")), Login: f.Get("login")}
+	page := d.signInForm(signInPage{Next: web.Local(f.Get("next")), Login: f.Get("login")})
 	from := browser(r)
 	from.Shared = f.Get("shared") != ""
 	token, err := d.People.SignIn(r.Context(), people.Credentials{Login: page.Login, Password: f.Get("password"),

@@ -22,6 +22,7 @@ import (
 	"loa/unit"
 	"loa/upload"
 	"loa/web"
+	"loa/web/province"
 	"loa/wire"
 )
 
@@ -38,9 +39,11 @@ type Config struct {
 	People    *people.Register
 	Offices   *office.Register
 	Forms     *form.Register
-	Roster    Roster
-	Sheets    *sheet.Book
-	Uploads   *upload.Room
+	// Province is the province's own sign-in; nil where there is none.
+	Province *province.Provider
+	Roster   Roster
+	Sheets   *sheet.Book
+	Uploads  *upload.Room
 	// Journal reads the book for a place the reader may see.
 	Journal func(ctx context.Context, f journal.Filter) ([]journal.Row, error)
 	// Sound reads a sound by its hash, proved.

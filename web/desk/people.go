@@ -229,7 +229,9 @@ type personPage struct {
 	Unit     named
 	Held     []heldPost
 	Sessions int
-	Mine     bool // the reader's own
+	Mine     bool   // the reader's own
+	Province string // name of the province's sign-in, "" where there is none
+	Subject  string // who the person is there
 	Now      time.Time
 	Today    string
 	Near     []people.Person // who could take over
@@ -304,6 +306,12 @@ func (d *desk) personData(r *http.Request, id string) (page personPage, err erro
 		return page, err
 	}
 	page.Sessions = len(sessions)
+	if d.Province != nil {
+		page.Province = d.Province.Name
+		if page.Subject, err = d.People.Subject(ctx, id, d.Province.Issuer); err != nil {
+			return page, err
+		}
+	}
 	if page.Person.Path != "" {
 		page.Near, err = d.colleagues(ctx, page.Person.Path, id)
 	}
