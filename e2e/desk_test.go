@@ -77,6 +77,7 @@ func openDeskOn(t *testing.T, url string, soft bool, more ...func(*desk.Config))
 	w.ok(err)
 	sheets := &sheet.Book{DB: w.db, Blobs: w.flow.Blobs, Said: func(string, journal.Entry) {}, Registers: map[string]sheet.Register{
 		"poles":   speaker.Poles{Label: func(key string) string { return catalog.T("vi", key) }},
+		"people":  people.Table{Label: func(key string) string { return catalog.T("vi", key) }},
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
 	c := desk.Config{Sheets: sheets, Forms: &form.Register{DB: w.db, Blobs: w.flow.Blobs, Bulletins: w.flow},

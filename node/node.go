@@ -182,6 +182,7 @@ func (n *Node) openPages() error {
 	}
 	sheets := &sheet.Book{DB: n.DB, Blobs: n.Blobs, Said: n.said, Registers: map[string]sheet.Register{
 		"poles":   speaker.Poles{Label: func(key string) string { return catalog.T("vi", key) }},
+		"people":  people.Table{Label: func(key string) string { return catalog.T("vi", key) }},
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
 	forms := &form.Register{DB: n.DB, Blobs: n.Blobs, Bulletins: n.Bulletins}

@@ -208,6 +208,18 @@ func (r *Register) List(ctx context.Context, path loa.Path) (all []Office, err e
 	return all, nil
 }
 
+// Under is every office that exists now and belongs to the unit at path or one
+// below it, the nearest to path first.
+func Under(tx *db.Tx, path loa.Path) ([]Office, error) {
+	from, to := db.PrefixRange(string(path))
+	all, err := list(tx, "(path = ? OR path >= ? AND path < ?) AND "+valid, string(path), from, to, tx.NowMS(), tx.NowMS())
+	if err != nil {
+		return nil, fmt.Errorf("list offices: %w", err)
+	}
+	slices.SortStableFunc(all, func(a, b Office) int { return strings.Compare(string(a.Path), string(b.Path)) })
+	return all, nil
+}
+
 // Serving is every office that exists now and works for the unit at path,
 // because it works for that unit or for one above it: who may be asked there.
 func (r *Register) Serving(ctx context.Context, path loa.Path) (all []Office, err error) {

@@ -28,6 +28,7 @@
 //	totp.go      setting up codes
 //	passkey.go   adding passkeys, signing in with them, asking them to approve
 //	province.go  the province's own sign-in (OpenID Connect)
+//	table.go     the register as a table, out and in
 //	roster.go    proposals to change the signer's roster, and who approved them
 //	sql.go       rows
 package people

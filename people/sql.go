@@ -97,13 +97,13 @@ func lockPost(tx *db.Tx, id string) (Post, error) {
 // office's dates.
 func holdings(tx *db.Tx, where string, args ...any) ([]Holding, error) {
 	const from = " FROM holder h JOIN post p ON p.id = h.post JOIN office o ON o.id = p.office WHERE "
-	all, err := db.All(tx, "SELECT h.id, h.post, h.person, h.from_at, h.until_at, h.lent, h.decision, p.title, o.path, o.name, o.valid_from, o.valid_to"+from+where+
+	all, err := db.All(tx, "SELECT h.id, h.post, h.person, h.from_at, h.until_at, h.lent, h.decision, p.title, o.path, o.id, o.name, o.valid_from, o.valid_to"+from+where+
 		" ORDER BY h.from_at, h.id", args,
 		func(scan func(...any) error) (h Holding, err error) {
 			var start, opened int64
 			var end, closed *int64
 			var lent int
-			err = scan(&h.ID, &h.Post, &h.Person, &start, &end, &lent, &h.Decision, &h.post.Title, &h.post.path, &h.office.Name, &opened, &closed)
+			err = scan(&h.ID, &h.Post, &h.Person, &start, &end, &lent, &h.Decision, &h.post.Title, &h.post.path, &h.office.ID, &h.office.Name, &opened, &closed)
 			h.From, h.Until, h.Lent = time.UnixMilli(start).UTC(), timeOf(end), lent == 1
 			h.office.From, h.office.To = time.UnixMilli(opened).UTC(), timeOf(closed)
 			return h, err
