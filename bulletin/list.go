@@ -34,12 +34,15 @@ func (f *Flow) Find(ctx context.Context, who loa.Actor, id string) (b Bulletin, 
 
 // Query narrows a list. Zero fields narrow nothing.
 type Query struct {
-	Path     loa.Path // the unit and everything below it
-	States   []State
-	Category Category
-	Text     string // in title and text, with or without diacritics
-	Before   string // id of the last row of the page before
-	Limit    int    // 50 by default
+	Path                loa.Path // the unit and everything below it
+	States              []State
+	Category            Category
+	Role                wire.Role // of the library
+	NoRole              bool      // ordinary bulletins only
+	MadeFrom, MadeUntil int64     // UTC ms, 0 is open
+	Text                string    // in title and text, with or without diacritics
+	Before              string    // id of the last row of the page before
+	Limit               int       // 50 by default
 }
 
 // List lists bulletins, the newest first.
@@ -62,6 +65,18 @@ func (f *Flow) List(ctx context.Context, who loa.Actor, q Query) (all []Bulletin
 	}
 	if q.Category != "" {
 		where, args = append(where, `category = ?`), append(args, string(q.Category))
+	}
+	if q.Role != "" {
+		where, args = append(where, `role = ?`), append(args, string(q.Role))
+	}
+	if q.NoRole {
+		where = append(where, `role = ''`)
+	}
+	if q.MadeFrom != 0 {
+		where, args = append(where, `made_at >= ?`), append(args, q.MadeFrom)
+	}
+	if q.MadeUntil != 0 {
+		where, args = append(where, `made_at < ?`), append(args, q.MadeUntil)
 	}
 	if q.Before != "" {
 		where, args = append(where, `id < ?`), append(args, q.Before)

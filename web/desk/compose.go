@@ -59,7 +59,7 @@ const slow = voice.DefaultSpeed * 85 / 100
 // composePage offers an empty form, with the places the writer chose last time:
 // most notices go where the last one went.
 func (d *desk) composePage(w http.ResponseWriter, r *http.Request) error {
-	return d.offer(w, r, parcel{path: loa.Path(r.FormValue("path")), text: r.FormValue("text"), title: r.FormValue("title"), upload: r.FormValue("upload")})
+	return d.offer(w, r, parcel{path: loa.Path(r.FormValue("path")), text: r.FormValue("text"), title: r.FormValue("title"), upload: r.FormValue("upload"), role: wire.Role(r.FormValue("role"))})
 }
 
 // offer is that form with what somebody brought already in it.
@@ -72,7 +72,7 @@ func (d *desk) offer(w http.ResponseWriter, r *http.Request, in parcel) error {
 	if i := slices.IndexFunc(mine, func(b bulletin.Bulletin) bool { return b.Author == web.Actor(r).ID && b.Path == n.Path }); i >= 0 {
 		n.Scope, n.Accent, n.Speed, n.Repeat, n.Chime = mine[i].Scope, mine[i].Main().Accent, mine[i].Main().Speed, mine[i].Repeat, mine[i].Chime
 	}
-	n.Text, n.Title, n.Upload = in.text, in.title, in.upload
+	n.Text, n.Title, n.Upload, n.Role = in.text, in.title, in.upload, in.role
 	page, err := d.form(r, "", n)
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (d *desk) notice(r *http.Request) (n bulletin.Notice, err error) {
 	}
 	f := r.PostForm
 	n = bulletin.Notice{Path: writesFor(r, loa.Path(f.Get("path"))), Class: wire.Class(f.Get("class")), Title: f.Get("title"),
-		Text: f.Get("text"), Upload: f.Get("upload"), Category: bulletin.Category(f.Get("category")),
+		Text: f.Get("text"), Upload: f.Get("upload"), Role: wire.Role(f.Get("role")), Category: bulletin.Category(f.Get("category")),
 		Origin: strings.TrimSpace(f.Get("origin")), Chime: f.Get("chime") != ""}
 	if strings.TrimSpace(n.Title) == "" {
 		n.Title = firstLine(n.Text)

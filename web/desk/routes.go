@@ -70,6 +70,10 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /speak/sound", Right: loa.RightWrite, Handle: d.speakSound, Body: web.BodyText},
 		{Pattern: "GET /record", Right: loa.RightWrite, Handle: d.recordPage},
 		{Pattern: "POST /record", Right: loa.RightWrite, Handle: d.record, Body: multipartBody},
+		{Pattern: "GET /library", Right: loa.RightRead, Handle: d.library},
+		{Pattern: "POST /library/own", Right: loa.RightWrite, Handle: d.ownTune},
+		{Pattern: "POST /bulletins/{id}/again", Right: loa.RightWrite, Handle: d.again},
+
 		{Pattern: "POST /share", Right: loa.RightWrite, Handle: d.share, Body: multipartBody},
 		{Pattern: "POST /uploads", Right: loa.RightWrite, Handle: d.beginUpload},
 		{Pattern: "GET /uploads/{id}", Right: loa.RightWrite, Handle: d.uploadState}, // and HEAD

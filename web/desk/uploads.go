@@ -17,6 +17,7 @@ import (
 	"loa/sound"
 	"loa/upload"
 	"loa/web"
+	"loa/wire"
 )
 
 // recorder is what the block "Ghi âm hoặc tải tệp lên" needs to know.
@@ -214,6 +215,7 @@ type parcel struct {
 	upload string
 	text   string
 	title  string
+	role   wire.Role // for the library
 }
 
 // receive reads a multipart form: its fields, and its first file as an upload.
