@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"loa"
 	"loa/bulletin"
@@ -52,6 +53,12 @@ func (s speech) Parts() []part {
 		rest = after
 	}
 	return append(all, part{Text: rest})
+}
+
+// Fixable reports whether the reading of what was written can be set right in the
+// lexicon: a number alone cannot, it is written in words where it stands.
+func (s speech) Fixable(written string) bool {
+	return s.Fix && strings.ContainsFunc(written, unicode.IsLetter)
 }
 
 // FixAddress is the form that sets one reading right: for the unit that speaks,
