@@ -164,6 +164,8 @@ type Playback struct {
 	Verified bool   // on the box: seal and hash
 	Degree   string // A, B, C, D
 	Received int64
+	PoleName string // where the box stands now
+	PoleCode string
 }
 
 // LogQuery says which lines of the playback log. Zero fields narrow nothing,
@@ -172,45 +174,69 @@ type LogQuery struct {
 	Place    loa.Path // boxes at or below it
 	Pole     string   // id
 	Bulletin string
-	From     time.Time // planned at or after
-	Until    time.Time // planned before
-	Limit    int       // 200 by default, 5000 at most
+	Session  string      // "2026-11-23/morning"
+	Result   wire.Result // how it ended
+	Failed   bool        // only what was meant and did not play to its end, without what a mute kept silent
+	From     time.Time   // planned at or after
+	Until    time.Time   // planned before
+	Limit    int         // 200 by default, 5000 at most
 }
+
+// narrow is the condition of a query, and what stands in it.
+func (q LogQuery) narrow() (where []string, args []any) {
+	and := func(condition string, values ...any) {
+		where = append(where, condition)
+		args = append(args, values...)
+	}
+	from, to := db.PrefixRange(string(q.Place))
+	and(`(pole.path = ? OR (pole.path >= ? AND pole.path < ?))`, q.Place, from, to)
+	if q.Result != "" {
+		and(`playback.result = ?`, string(q.Result))
+	}
+	if q.Failed {
+		and(`playback.result <> ? AND playback.why <> ?`, string(wire.Played), wire.WhyMuted)
+	}
+	if q.Pole != "" {
+		and(`pole.id = ?`, q.Pole)
+	}
+	if q.Bulletin != "" {
+		and(`playback.bulletin_id = ?`, q.Bulletin)
+	}
+	if q.Session != "" {
+		and(`EXISTS (SELECT 1 FROM slot WHERE slot.id = playback.slot AND slot.session = ?)`, q.Session)
+	}
+	if !q.From.IsZero() {
+		and(`playback.planned >= ?`, q.From.UnixMilli())
+	}
+	if !q.Until.IsZero() {
+		and(`playback.planned < ?`, q.Until.UnixMilli())
+	}
+	return where, args
+}
+
+// logFrom is where the log is read.
+const logFrom = ` FROM playback JOIN box ON box.id = playback.box_id JOIN pole ON pole.id = box.pole_id
+	LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id`
 
 // Log lists playbacks, the newest first.
 func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playback, err error) {
 	if err := who.Must(loa.RightRead, q.Place); err != nil {
 		return nil, err
 	}
-	from, to := db.PrefixRange(string(q.Place))
-	where, args := `(pole.path = ? OR (pole.path >= ? AND pole.path < ?))`, []any{q.Place, from, to}
-	if q.Pole != "" {
-		where, args = where+` AND pole.id = ?`, append(args, q.Pole)
-	}
-	if q.Bulletin != "" {
-		where, args = where+` AND playback.bulletin_id = ?`, append(args, q.Bulletin)
-	}
-	if !q.From.IsZero() {
-		where, args = where+` AND playback.planned >= ?`, append(args, q.From.UnixMilli())
-	}
-	if !q.Until.IsZero() {
-		where, args = where+` AND playback.planned < ?`, append(args, q.Until.UnixMilli())
-	}
 	if q.Limit <= 0 {
 		q.Limit = 200
 	}
+	where, args := q.narrow()
 	args = append(args, min(q.Limit, 5000))
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, `SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id,
 				COALESCE(bulletin.title, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
-				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at
-			FROM playback JOIN box ON box.id = playback.box_id JOIN pole ON pole.id = box.pole_id
-			LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id
-			WHERE `+where+` ORDER BY playback.planned DESC, playback.box_id LIMIT ?`, args,
+				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at, pole.name, pole.code`+logFrom+`
+			WHERE `+strings.Join(where, " AND ")+` ORDER BY playback.planned DESC, playback.box_id LIMIT ?`, args,
 			func(scan func(...any) error) (p Playback, err error) {
 				var verified int
 				err = scan(&p.Box, &p.N, &p.Slot, &p.Warrant, &p.Bulletin, &p.Title, &p.Planned, &p.Started, &p.MS, &p.SkewUS,
-					&p.Volume, &p.Result, &p.Why, &p.Clock, &verified, &p.Degree, &p.Received)
+					&p.Volume, &p.Result, &p.Why, &p.Clock, &verified, &p.Degree, &p.Received, &p.PoleName, &p.PoleCode)
 				p.Verified = verified == 1
 				return p, err
 			})
@@ -241,4 +267,21 @@ func Sounded(tx *db.Tx, id string) (stands State, boxes int, first, last time.Ti
 		FROM bulletin LEFT JOIN playback ON playback.bulletin_id = bulletin.id AND playback.result = ?
 		WHERE bulletin.id = ? GROUP BY bulletin.state`, string(wire.Played), id).Scan(&stands, &boxes, &from, &until)
 	return stands, boxes, time.UnixMilli(from), time.UnixMilli(until), err
+}
+
+// Quiet lists the communes at or below a place that have speakers at work and
+// where nothing was played to its end since a moment: nobody there heard anything.
+func (f *Flow) Quiet(ctx context.Context, who loa.Actor, place loa.Path, since time.Time) (all []loa.Path, err error) {
+	if err := who.Must(loa.RightRead, place); err != nil {
+		return nil, err
+	}
+	from, to := db.PrefixRange(string(place))
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, `SELECT DISTINCT path FROM box WHERE state = 'placed' AND (path = ? OR (path >= ? AND path < ?))
+			AND path NOT IN (SELECT box.path FROM playback JOIN box ON box.id = playback.box_id WHERE playback.planned >= ? AND playback.result = ?)
+			ORDER BY path`, []any{place, from, to, since.UnixMilli(), string(wire.Played)},
+			func(scan func(...any) error) (p loa.Path, err error) { return p, scan(&p) })
+		return err
+	})
+	return all, err
 }

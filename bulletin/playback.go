@@ -31,7 +31,7 @@ func (f *Flow) Played(ctx context.Context, sealed []byte) (wire.Ack, error) {
 		if err := tx.Lock("box", r.Device); err != nil {
 			return err
 		}
-		fresh, err := keepLines(tx, r)
+		fresh, err := keepLines(tx, r, loa.Hash(sealed))
 		if err != nil {
 			return err
 		}
@@ -41,6 +41,9 @@ func (f *Flow) Played(ctx context.Context, sealed []byte) (wire.Ack, error) {
 		}
 		if len(fresh) == 0 {
 			return nil
+		}
+		if _, err := speaker.Keep(tx, wire.ReceiptType, commune, sealed); err != nil {
+			return err
 		}
 		entry = journal.Entry{Verb: "playback.received", Path: commune, Subject: r.Device,
 			Data: map[string]any{"receipt": loa.Hash(sealed), "lines": len(fresh), "first": fresh[0], "through": ack.Through}}
@@ -57,18 +60,18 @@ func (f *Flow) Played(ctx context.Context, sealed []byte) (wire.Ack, error) {
 }
 
 // keepLines writes the lines that are new and returns their numbers.
-func keepLines(tx *db.Tx, r wire.Receipt) (fresh []int64, err error) {
+func keepLines(tx *db.Tx, r wire.Receipt, receipt string) (fresh []int64, err error) {
 	for _, l := range r.Lines {
 		verified := 0
 		if l.Verified {
 			verified = 1
 		}
 		n, err := tx.Exec(`INSERT INTO playback (box_id, n, slot, warrant, bulletin_id, planned, started, ms, skew_us, volume,
-				result, why, clock, verified, degree, received_at)
-			VALUES (?, ?, ?, ?, COALESCE((SELECT id FROM bulletin WHERE warrant = ?), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+				result, why, clock, verified, degree, received_at, receipt)
+			VALUES (?, ?, ?, ?, COALESCE((SELECT id FROM bulletin WHERE warrant = ?), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (box_id, n) DO NOTHING`,
 			r.Device, l.N, l.Slot, l.Warrant, l.Warrant, l.Planned, l.Started, l.MS, l.SkewUS, l.Volume,
-			string(l.Result), l.Why, l.Clock, verified, "A", tx.NowMS())
+			string(l.Result), l.Why, l.Clock, verified, "A", tx.NowMS(), receipt)
 		if err != nil {
 			return nil, fmt.Errorf("keep playback: %w", err)
 		}

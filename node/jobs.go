@@ -26,6 +26,7 @@ func (n *Node) jobs() []job {
 		{"expire", time.Minute, true, func(ctx context.Context) error { _, err := n.Bulletins.Expire(ctx); return err }},
 		{"remind approvers", 30 * time.Second, true, func(ctx context.Context) error { _, err := n.Bulletins.Remind(ctx); return err }},
 		{"settle clashes", 10 * time.Second, true, n.Bulletins.Settle},
+		{"tell what became of sessions", time.Minute, true, n.Bulletins.TellSessions},
 		{"roll plans", 10 * time.Minute, true, n.Bulletins.Roll},
 		{"forget old uploads", time.Hour, true, func(ctx context.Context) error { _, err := n.Uploads.Sweep(ctx); return err }},
 		{"ask the province again", time.Minute, true, n.recheck},

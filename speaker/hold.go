@@ -227,3 +227,33 @@ func HoldNow(tx *db.Tx, keys Keys, w wire.Warrant, sealed []byte) ([]journal.Emi
 	}
 	return emits, nil
 }
+
+// PoliciesAt reads the policies along a path that were in force at a moment (UTC
+// milliseconds), the country's first: for evidence.
+func PoliciesAt(tx *db.Tx, path loa.Path, at int64) (all []wire.Policy, err error) {
+	for _, p := range path.Up() {
+		var b []byte
+		err := tx.Row(`SELECT body FROM document WHERE type = ? AND path = ? AND made_at <= ? ORDER BY made_at DESC, hash LIMIT 1`, wire.PolicyType, p, at).Scan(&b)
+		if errors.Is(err, db.ErrNone) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read policy: %w", err)
+		}
+		o, err := seal.Open(b, seal.MaxDocument)
+		if err != nil {
+			return nil, err
+		}
+		policy, err := wire.ReadPolicy(o.Payload)
+		if err != nil {
+			return nil, err
+		}
+		if policy.From <= at && at < policy.Until {
+			all = append([]wire.Policy{policy}, all...)
+		}
+	}
+	return all, nil
+}
+
+// BoxTx is Find inside a transaction.
+func BoxTx(tx *db.Tx, id string) (Box, error) { return findBox(tx, id) }

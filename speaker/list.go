@@ -3,6 +3,7 @@ package speaker
 import (
 	"context"
 	"strings"
+	"time"
 
 	"loa"
 	"loa/db"
@@ -78,13 +79,14 @@ func (r *Register) Poles(ctx context.Context, q PoleQuery) (all []Standing, err 
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
 		where, args := q.narrow(tx.NowMS())
 		args = append(append(standingArgs(tx, q.Place), args...), q.Limit, max(0, q.Offset))
-		all, err = db.All(tx, `SELECT COALESCE(box.id, ''), COALESCE(box.stale, 0), COALESCE(hush.until, 0),
-				COALESCE(health.at, 0), COALESCE(health.state, ''), COALESCE(health.warrant, ''), COALESCE(health.volume, 0), `+poleColumns+
-			standing+where+` ORDER BY pole.path, pole.name_sort, pole.id LIMIT ? OFFSET ?`, args, scanStanding)
+		all, err = db.All(tx, standingColumns+standing+where+` ORDER BY pole.path, pole.name_sort, pole.id LIMIT ? OFFSET ?`, args, scanStanding)
 		return err
 	})
 	return all, err
 }
+
+const standingColumns = `SELECT COALESCE(box.id, ''), COALESCE(box.stale, 0), COALESCE(hush.until, 0),
+	COALESCE(health.at, 0), COALESCE(health.state, ''), COALESCE(health.warrant, ''), COALESCE(health.volume, 0), ` + poleColumns
 
 func scanStanding(scan func(...any) error) (s Standing, err error) {
 	var l loose
@@ -185,9 +187,7 @@ func (r *Register) Standing(ctx context.Context, code string) (s Standing, err e
 		if err != nil {
 			return err
 		}
-		s, err = scanStanding(tx.Row(`SELECT COALESCE(box.id, ''), COALESCE(box.stale, 0), COALESCE(hush.until, 0),
-				COALESCE(health.at, 0), COALESCE(health.state, ''), COALESCE(health.warrant, ''), COALESCE(health.volume, 0), `+poleColumns+
-			standing+` AND pole.id = ?`, append(standingArgs(tx, p.Path), p.ID)...).Scan)
+		s, err = scanStanding(tx.Row(standingColumns+standing+` AND pole.id = ?`, append(standingArgs(tx, p.Path), p.ID)...).Scan)
 		return err
 	})
 	return s, err
@@ -212,4 +212,20 @@ func (r *Register) Waiting(ctx context.Context, place loa.Path) (all []Box, err 
 		return err
 	})
 	return all, err
+}
+
+// SilentSince lists poles with a box at work that has not called since a moment
+// and that nobody muted, the longest silent first, and counts them all. A box
+// that never called counts from its enrolment.
+func (r *Register) SilentSince(ctx context.Context, place loa.Path, since time.Time, limit int) (all []Standing, count int, err error) {
+	const silent = ` AND hush.until IS NULL AND box.id IS NOT NULL AND COALESCE(health.at, box.made_at) < ?`
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		args := append(standingArgs(tx, place), since.UnixMilli())
+		if err := tx.Row(`SELECT COUNT(*)`+standing+silent, args...).Scan(&count); err != nil {
+			return err
+		}
+		all, err = db.All(tx, standingColumns+standing+silent+` ORDER BY COALESCE(health.at, 0), pole.id LIMIT ?`, append(args, limit), scanStanding)
+		return err
+	})
+	return all, count, err
 }

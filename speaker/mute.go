@@ -95,6 +95,7 @@ func (r *Register) Mutes(ctx context.Context, place loa.Path, from, until time.T
 }
 
 // MutesOf is Register.Mutes inside a transaction, between UTC milliseconds.
+// MutesOf is Mutes inside a transaction, between two moments in UTC milliseconds.
 func MutesOf(tx *db.Tx, place loa.Path, from, until int64) ([]Mute, error) {
 	below, end := db.PrefixRange(string(place))
 	return db.All(tx, `SELECT mute.id, mute.from_ms, mute.until_ms, mute.reason, mute.who_name, `+poleColumns+`

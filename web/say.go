@@ -95,6 +95,9 @@ func (v View) Seconds(ms int64) string {
 	return fmt.Sprintf("%d%s%d", ms/1000, v.T("number.comma"), ms%1000/100)
 }
 
+// Tenths is a figure in tenths, "97,5".
+func (v View) Tenths(n int) string { return fmt.Sprintf("%d%s%d", n/10, v.T("number.comma"), n%10) }
+
 // Bytes is room on a disk, "3,4 GB".
 func (v View) Bytes(n int64) string {
 	if n < 1_000_000_000 {

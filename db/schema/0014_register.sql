@@ -69,3 +69,7 @@ CREATE TABLE session_message (
 	PRIMARY KEY (commune, session)
 );
 CREATE INDEX session_message_at ON session_message (at);
+
+-- The sealed receipt a line came in: evidence that can be checked again.
+ALTER TABLE playback ADD COLUMN receipt TEXT NOT NULL DEFAULT ''; -- hash of its document, '' before this was kept
+CREATE INDEX document_held ON document (type, path, made_at);         -- what held at a minute

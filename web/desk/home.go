@@ -3,16 +3,16 @@ package desk
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"loa"
 	"loa/bulletin"
 	"loa/speaker"
 	"loa/web"
-	"loa/wire"
 )
 
-// homePage is Trang làm việc: nothing to search for, only what needs this person.
+// homePage is Hôm nay: nothing to search for, only what needs this person.
 type homePage struct {
 	Place    named
 	Places   []named
@@ -22,27 +22,43 @@ type homePage struct {
 	Stopped  []stopped           // who stopped what, these days
 	Returned []bulletin.Bulletin // to me
 	Ready    []bulletin.Bulletin // approved, not in any session yet
+	Unplaced []bulletin.Unplaced // a wanted session they did not get
 	Drafts   []bulletin.Bulletin // mine
+	Told     []told              // what became of the last sessions
 	Playing  []sounding
-	Trouble  []trouble
+	Sums     speaker.Sums
+	Away     []speaker.Standing  // mất kết nối: their boxes do not call
+	Failed   []bulletin.Playback //  không phát: they were meant, and called, and did not
 	Sessions []session
+	Province *overview // only above the communes
+}
+
+// told is the message of a session as one sentence.
+type told struct {
+	bulletin.Message
+	Place string // the commune, where the page looks at more than one
+	Said  string
 }
 
 // sounding is a bulletin that speakers say they are playing: beats, no proof yet.
 // A bulletin of another place has no title here, and its first speaker is shown.
 type sounding struct {
 	Bulletin bulletin.Bulletin
-	Boxes    []speaker.Box
+	Poles    []speaker.Standing
 }
 
-// trouble is a speaker that is out of contact or did not play something.
-type trouble struct {
-	Box     string
-	Pole    string
-	Offline bool
-	Seen    int64             // last contact, when offline
-	Played  bulletin.Playback // otherwise
+// overview is the lists that somebody above the communes needs before any map.
+type overview struct {
+	Quiet  []named            // communes where nothing was played today
+	Silent []speaker.Standing // poles out of contact for more than three days
+	Long   int                // how many those are
 }
+
+// What Hôm nay shows of each list; the page of the list itself shows all.
+const (
+	homeShows   = 10
+	silentSince = 3 * 24 * time.Hour
+)
 
 // session is a session with the minutes it uses.
 type session struct {
@@ -104,8 +120,97 @@ func (d *desk) homeData(r *http.Request) (homePage, error) {
 	if page.Sessions, err = d.sessions(r, at.Commune(), 2); err != nil {
 		return page, err
 	}
-	page.Playing, page.Trouble, err = d.onAir(r, at)
+	if page.Sums, err = d.Speakers.Count(ctx, at); err != nil {
+		return page, err
+	}
+	if page.Away, err = d.Speakers.Poles(ctx, speaker.PoleQuery{Place: at, State: speaker.Away, Limit: homeShows}); err != nil {
+		return page, err
+	}
+	if page.Playing, err = d.onAir(r, at); err != nil {
+		return page, err
+	}
+	if page.Failed, err = d.failed(r, at); err != nil {
+		return page, err
+	}
+	if page.Told, err = d.told(r, at); err != nil {
+		return page, err
+	}
+	if c := at.Commune(); c != "" {
+		page.Unplaced, err = d.Bulletins.UnplacedAt(ctx, c)
+		return page, err
+	}
+	page.Province, err = d.above(r, at)
 	return page, err
+}
+
+// above is what a province looks at.
+func (d *desk) above(r *http.Request, at loa.Path) (*overview, error) {
+	ctx, now := r.Context(), d.Site.Clock.Now()
+	y, m, day := now.In(loa.Zone()).Date()
+	quiet, err := d.Bulletins.Quiet(ctx, web.Actor(r), at, time.Date(y, m, day, 0, 0, 0, 0, loa.Zone()))
+	if err != nil {
+		return nil, err
+	}
+	p := &overview{}
+	if p.Quiet, err = d.named(ctx, quiet...); err != nil {
+		return nil, err
+	}
+	p.Silent, p.Long, err = d.Speakers.SilentSince(ctx, at, now.Add(-silentSince), homeShows)
+	return p, err
+}
+
+// told is the last day's messages, each as one sentence.
+func (d *desk) told(r *http.Request, at loa.Path) (all []told, err error) {
+	list, err := d.Bulletins.Messages(r.Context(), web.Actor(r), at, d.Site.Clock.Now().Add(-dayBack), homeShows)
+	if err != nil {
+		return nil, err
+	}
+	where := d.namer(r.Context())
+	locale := d.Site.Locale(r)
+	for _, m := range list {
+		one := told{Message: m, Said: sentence(m, func(key string, args ...any) string { return d.Site.Catalog.T(locale, key, args...) },
+			func(word string) string { return d.Site.Catalog.Word(locale, word) })}
+		if at.Commune() == "" {
+			if one.Place, err = where(m.Commune); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// saidPoles is how many silent speakers a sentence names.
+const saidPoles = 3
+
+// sentence says what became of a session: "Buổi chiều 17:00: 6 tin, 11/12 cụm đã
+// phát; cụm Cổng Chùa mất kết nối từ 16:20".
+func sentence(m bulletin.Message, t func(key string, args ...any) string, word func(string) string) string {
+	clock := func(ms int64) string { return time.UnixMilli(ms).In(loa.Zone()).Format("15:04") }
+	said := t("message.head", m.Name, clock(m.Start), m.Items, m.Played, m.Meant)
+	if m.Played == m.Meant {
+		said = t("message.all", m.Name, clock(m.Start), m.Items, m.Meant)
+	}
+	for i, s := range m.Silent {
+		switch {
+		case i == saidPoles:
+			return said + "; " + t("message.more", len(m.Silent)-saidPoles) + "."
+		case s.Why == "offline" && s.Since == 0:
+			said += "; " + t("message.never", s.Pole)
+		case s.Why == "offline" && m.Start-s.Since < dayBack.Milliseconds():
+			said += "; " + t("message.offline", s.Pole, clock(s.Since))
+		case s.Why == "offline":
+			said += "; " + t("message.offline", s.Pole, time.UnixMilli(s.Since).In(loa.Zone()).Format("02/01"))
+		case s.Why == "no_receipt":
+			said += "; " + t("message.no_receipt", s.Pole)
+		default:
+			said += "; " + t("message.failed", s.Pole, strings.TrimSuffix(word(s.Why), "."))
+		}
+	}
+	if len(m.Muted) > 0 {
+		said += "; " + t("message.muted", len(m.Muted))
+	}
+	return said + "."
 }
 
 // sessions lists the coming sessions of a commune; a province has none.
@@ -128,46 +233,32 @@ func (d *desk) sessions(r *http.Request, commune loa.Path, days int) ([]session,
 	return all, nil
 }
 
-// onAir is what the speakers of a place are doing, and what went wrong.
-func (d *desk) onAir(r *http.Request, at loa.Path) (playing []sounding, wrong []trouble, err error) {
-	ctx, who := r.Context(), web.Actor(r)
-	boxes, err := d.Speakers.Boxes(ctx, at)
-	if err != nil {
-		return nil, nil, err
+// onAir is what speakers of a place say they are playing.
+func (d *desk) onAir(r *http.Request, at loa.Path) (playing []sounding, err error) {
+	poles, err := d.Speakers.Poles(r.Context(), speaker.PoleQuery{Place: at, State: speaker.Sounding, Limit: 500})
+	if err != nil || len(poles) == 0 {
+		return nil, err
 	}
-	live, err := d.Bulletins.List(ctx, who, bulletin.Query{Path: at, States: []bulletin.State{bulletin.Dispatched}, Limit: 500})
+	live, err := d.Bulletins.List(r.Context(), web.Actor(r), bulletin.Query{Path: at, States: []bulletin.State{bulletin.Dispatched}, Limit: 500})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	byWarrant := map[string]bulletin.Bulletin{}
 	for _, b := range live {
 		byWarrant[b.Warrant] = b
 	}
-	now := d.Site.Clock.Now()
-	poles := map[string]string{}
-	for _, b := range boxes {
-		poles[b.ID] = b.Pole.Name
-		switch {
-		case b.State != speaker.Placed:
-		case !b.Health.InContact(now.UnixMilli()):
-			wrong = append(wrong, trouble{Box: b.ID, Pole: b.Pole.Name, Offline: true, Seen: b.Health.At})
-		case b.Health.State == "sounding":
-			known := byWarrant[b.Health.Warrant]
-			i := slices.IndexFunc(playing, func(s sounding) bool { return s.Bulletin.ID == known.ID })
-			if i < 0 {
-				i, playing = len(playing), append(playing, sounding{Bulletin: known})
-			}
-			playing[i].Boxes = append(playing[i].Boxes, b)
+	for _, p := range poles {
+		known := byWarrant[p.Health.Warrant]
+		i := slices.IndexFunc(playing, func(s sounding) bool { return s.Bulletin.ID == known.ID })
+		if i < 0 {
+			i, playing = len(playing), append(playing, sounding{Bulletin: known})
 		}
+		playing[i].Poles = append(playing[i].Poles, p)
 	}
-	rows, err := d.Bulletins.Log(ctx, who, bulletin.LogQuery{Place: at, From: now.Add(-dayBack)})
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, p := range rows {
-		if p.Result != wire.Played {
-			wrong = append(wrong, trouble{Box: p.Box, Pole: poles[p.Box], Played: p})
-		}
-	}
-	return playing, wrong, nil
+	return playing, nil
+}
+
+// failed lists what was meant in the last day and did not play as planned.
+func (d *desk) failed(r *http.Request, at loa.Path) ([]bulletin.Playback, error) {
+	return d.Bulletins.Log(r.Context(), web.Actor(r), bulletin.LogQuery{Place: at, From: d.Site.Clock.Now().Add(-dayBack), Failed: true, Limit: homeShows})
 }

@@ -184,6 +184,14 @@ func (d *desk) unmute(w http.ResponseWriter, r *http.Request) error {
 	return d.atPole(w, r, func() error { return d.Bulletins.Unmute(r.Context(), web.Actor(r), r.PathValue("code")) })
 }
 
+// testSound plays the station's test sound at one pole.
+func (d *desk) testSound(w http.ResponseWriter, r *http.Request) error {
+	return d.atPole(w, r, func() error {
+		_, err := d.Bulletins.TestSound(r.Context(), web.Actor(r), r.PathValue("code"))
+		return err
+	})
+}
+
 // atPole does something to a pole and comes back to its page, with the sentence
 // of what could not be done.
 func (d *desk) atPole(w http.ResponseWriter, r *http.Request, do func() error) error {

@@ -139,6 +139,7 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /poles/{code}/edit", Right: loa.RightSpeakers, Handle: d.savePole},
 		{Pattern: "POST /poles/{code}/mute", Right: loa.RightDispatch, Handle: d.mute},
 		{Pattern: "POST /poles/{code}/unmute", Right: loa.RightDispatch, Handle: d.unmute},
+		{Pattern: "POST /poles/{code}/test", Right: loa.RightDispatch, Handle: d.testSound},
 		{Pattern: "POST /poles/{code}/volume", Right: loa.RightSpeakers, Handle: d.volume},
 		{Pattern: "POST /speakers/{id}/again", Right: loa.RightSpeakers, Handle: d.confirmAgain},
 		{Pattern: "POST /poles/{code}/code", Right: loa.RightSpeakers, Handle: d.poleCode},
@@ -191,6 +192,8 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /words/{id}/remove", Right: loa.RightWrite, Handle: d.removeWord},
 
 		{Pattern: "GET /log", Right: loa.RightRead, Handle: d.log},
+		{Pattern: "GET /log/rows.xlsx", Right: loa.RightRead, Handle: d.logSheet},
+		{Pattern: "GET /log/{box}/{n}", Right: loa.RightRead, Handle: d.why},
 		{Pattern: "GET /journal", Right: loa.RightRead, Handle: d.journal},
 	}
 }
