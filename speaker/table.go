@@ -144,7 +144,9 @@ type state struct {
 
 // text leaves out the zones, which follow from elsewhere.
 func (s state) text() (string, error) {
-	s.Zones = slices.DeleteFunc(slices.Clone(s.Zones), isZone)
+	if s.Zones = slices.DeleteFunc(slices.Clone(s.Zones), isZone); len(s.Zones) == 0 {
+		s.Zones = nil // written as none, not as an empty list
+	}
 	b, err := json.Marshal(s)
 	return string(b), err
 }

@@ -139,7 +139,7 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /poles/{code}/edit", Right: loa.RightSpeakers, Handle: d.savePole},
 		{Pattern: "POST /poles/{code}/mute", Right: loa.RightDispatch, Handle: d.mute},
 		{Pattern: "POST /poles/{code}/unmute", Right: loa.RightDispatch, Handle: d.unmute},
-		{Pattern: "POST /poles/{code}/test", Right: loa.RightDispatch, Handle: d.testSound},
+		{Pattern: "POST /poles/{code}/test", Right: loa.RightSpeakers, Handle: d.testSound},
 		{Pattern: "POST /poles/{code}/volume", Right: loa.RightSpeakers, Handle: d.volume},
 		{Pattern: "POST /speakers/{id}/again", Right: loa.RightSpeakers, Handle: d.confirmAgain},
 		{Pattern: "POST /poles/{code}/code", Right: loa.RightSpeakers, Handle: d.poleCode},
