@@ -318,6 +318,9 @@ func (f *Flow) Submit(ctx context.Context, who loa.Actor, id string) (Bulletin, 
 	if err := b.may(submit); err != nil {
 		return Bulletin{}, err
 	}
+	if h := hole(b.Title + "\n" + b.Main().Text); h != "" {
+		return Bulletin{}, loa.Errorf(loa.Invalid, "template.hole", h)
+	}
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		if err := b.planned(tx); err != nil { // said before anything is spoken
 			return err

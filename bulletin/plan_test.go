@@ -56,3 +56,21 @@ func TestGaps(t *testing.T) {
 		}
 	}
 }
+
+// TestTemplateText holds what of a text stays and what is filled in anew.
+func TestTemplateText(t *testing.T) {
+	for _, c := range []struct{ text, hollow, filled, hole string }{
+		{"Thu gom rác thứ Năm, ngày 19/11/2026 tại thôn 1.", "Thu gom rác {ngày} tại thôn 1.", "Thu gom rác thứ Hai, ngày 23/11/2026 tại thôn 1.", ""},
+		{"Từ ngày 5/11/2026 đến 07/11/2026.", "Từ {ngày} đến {ngày}.", "Từ thứ Hai, ngày 23/11/2026 đến thứ Hai, ngày 23/11/2026.", ""},
+		{"Lấy nước {ngày mai} ở {khu vực}, tháng {tháng}.", "Lấy nước {ngày mai} ở {khu vực}, tháng {tháng}.",
+			"Lấy nước thứ Ba, ngày 24/11/2026 ở {khu vực}, tháng 11/2026.", "{khu vực}"},
+		{"Trạm 22/0,4 kV, Nghị định 49/2024/NĐ-CP.", "Trạm 22/0,4 kV, Nghị định 49/2024/NĐ-CP.", "Trạm 22/0,4 kV, Nghị định 49/2024/NĐ-CP.", ""},
+		{"{}", "{}", "{}", ""},
+	} {
+		h := hollow(c.text)
+		f := fill(h, monday("10:00:00"))
+		if h != c.hollow || f != c.filled || hole(f) != c.hole {
+			t.Errorf("%q: hollow %q, filled %q, hole %q", c.text, h, f, hole(f))
+		}
+	}
+}

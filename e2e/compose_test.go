@@ -263,3 +263,68 @@ func TestLanguagePlanPages(t *testing.T) {
 	man.locale = "en"
 	man.page("/languages", "Languages of the place", "Vietnamese and")
 }
+
+// TestTemplates keeps a notice as a template and sends the next one in three taps.
+func TestTemplates(t *testing.T) {
+	desk := openDesk(t, true)
+	man := desk.browser(writer())
+	at := man.led("/bulletins", composed("text", "Thu gom rác thứ Ba, ngày 17/11/2026 tại {khu vực}.", "category", "services", "scope", string(thon1)), "/bulletins/")
+	man.page("/templates", "Chưa có mẫu tin")
+	desk.wrote("keeping", func() {
+		man.led(at+"/template", url.Values{"called": {"Rác thứ Ba"}}, "/templates")
+	}, "template.kept")
+	list := man.page("/templates", "Rác thứ Ba", "Thu gom rác {ngày}")
+	id := between(list, "/bulletins/new?template=", `"`)
+	man.page("/bulletins/new?template="+id, "Thu gom rác thứ Hai, ngày 23/11/2026 tại {khu vực}", `value="services" selected`, `value="`+string(thon1)+`" checked`)
+
+	// A place left open is never sent.
+	a := man.post("/bulletins", composed("text", "Thu gom rác tại {khu vực}.", "do", "submit"))
+	if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "{khu vực}” chưa điền") {
+		t.Errorf("sent with a hole: %d %s", a.status, sentence(a.body))
+	}
+	other := desk.browser(person("neighbour", "Hà Thị Lụa", benMai, loa.RightWrite, loa.RightRead))
+	if a := other.get("/bulletins/new?template=" + id); a.status != http.StatusForbidden {
+		t.Errorf("the neighbour's template: %d", a.status)
+	}
+	desk.wrote("removing", func() { man.led("/templates/"+id+"/remove", nil, "/templates") }, "template.removed")
+	if status, key := man.fault("/templates/"+id+"/remove", nil); status != http.StatusNotFound || key != "template.unknown" {
+		t.Errorf("removed twice: %d %s", status, key)
+	}
+}
+
+// TestShare is the public page: of an approved bulletin only, without a name on
+// it, gone when the bulletin is recalled.
+func TestShare(t *testing.T) {
+	desk := openDesk(t, true)
+	man := desk.browser(writer())
+	draft := desk.draft(notice())
+	if status, key := man.fault("/bulletins/"+draft.ID+"/share", nil); status != http.StatusConflict || key != "share.not_approved" {
+		t.Errorf("sharing a draft: %d %s", status, key)
+	}
+	b := desk.sealed(notice())
+	at := "/bulletins/" + b.ID
+	desk.wrote("sharing", func() { man.led(at+"/share", nil, at+"#share") }, "bulletin.shared")
+	desk.wrote("sharing again", func() { man.led(at+"/share", nil, at+"#share") })
+	code := between(man.page(at, "data-copy", origin+"/s/"), `href="/s/`, `"`)
+
+	body := &browser{desk, "", &http.Client{CheckRedirect: man.client.CheckRedirect}, "vi"}
+	page := body.page("/s/"+code, "Sáng mai thôn 1 cắt điện", `property="og:title"`, `property="og:audio"`, origin+"/s/"+code+"/sound/0", "Đài truyền thanh xã Đồng Sậy")
+	for _, name := range []string{writer().Name, chair().Name, "writer", b.Warrant} {
+		if strings.Contains(page, name) {
+			t.Errorf("the public page says %q", name)
+		}
+	}
+	if a := body.get("/s/" + code + "/sound/0"); a.status != http.StatusOK || a.header.Get("Content-Type") != "audio/mpeg" || !strings.HasPrefix(a.body, "ID3") {
+		t.Errorf("sound: %d %s", a.status, a.header.Get("Content-Type"))
+	}
+	for _, bad := range []string{"/s/guess", "/s/" + code + "/sound/1", "/s/" + code + "/sound/-1"} {
+		if a := body.get(bad); a.status != http.StatusNotFound {
+			t.Errorf("%s: %d", bad, a.status)
+		}
+	}
+	desk.tick()
+	man.led(at+"/cancel", url.Values{"why": {"sai giờ"}}, at)
+	if a := body.get("/s/" + code); a.status != http.StatusNotFound || !strings.Contains(a.body, "thu hồi") {
+		t.Errorf("a recalled bulletin: %d", a.status)
+	}
+}

@@ -117,3 +117,23 @@ CREATE TABLE submission (
 CREATE INDEX submission_path ON submission (path, state, id);
 CREATE INDEX submission_link ON submission (link);
 CREATE INDEX submission_person ON submission (person);
+
+-- The public page of an approved bulletin: what may be passed on.
+CREATE TABLE share (
+	code        TEXT   NOT NULL PRIMARY KEY, -- in the address, cannot be guessed
+	bulletin_id TEXT   NOT NULL UNIQUE REFERENCES bulletin (id),
+	who         TEXT   NOT NULL,             -- person id
+	at          BIGINT NOT NULL
+);
+
+-- A notice that comes again and again (mẫu tin).
+CREATE TABLE notice_template (
+	id         TEXT   NOT NULL PRIMARY KEY,
+	path       TEXT   NOT NULL,              -- whose it is
+	name       TEXT   NOT NULL,
+	notice     TEXT   NOT NULL,              -- JSON of what is typed, dates as {ngày}
+	who        TEXT   NOT NULL,              -- person id
+	at         BIGINT NOT NULL,
+	removed_at BIGINT                        -- NULL: offered
+);
+CREATE INDEX notice_template_path ON notice_template (path, id);

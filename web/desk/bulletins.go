@@ -71,12 +71,14 @@ func (d *desk) list(w http.ResponseWriter, r *http.Request) error {
 // bulletinPage is one bulletin with all that a person there may do next.
 type bulletinPage struct {
 	bulletin.Bulletin
-	Scope   []named
-	Sounds  []rendition
-	Gaps    []bulletin.Gap // languages it lacks where it is meant to sound
-	Payload string         // hash of the bytes
-	How     string         // how the reader came to know them: "", heard, read
-	Own     bool
+	Scope     []named
+	Sounds    []rendition
+	Share     string // code of its public page
+	ShareLink string
+	Gaps      []bulletin.Gap // languages it lacks where it is meant to sound
+	Payload   string         // hash of the bytes
+	How       string         // how the reader came to know them: "", heard, read
+	Own       bool
 	approving
 	Approvals []bulletin.Approval
 	Slots     []slot
@@ -86,6 +88,11 @@ type bulletinPage struct {
 	Choices   []choice
 	Playing   bool
 	Answers   []answered
+}
+
+// Public says that people may be given the bulletin.
+func (p bulletinPage) Public() bool {
+	return slices.Contains([]bulletin.State{bulletin.Sealed, bulletin.Scheduled, bulletin.Dispatched}, p.State)
 }
 
 // Open says that a language is missing for which nobody answers.
@@ -201,6 +208,10 @@ func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
 	if err := d.approvalData(r, &page); err != nil {
 		return page, err
 	}
+	if page.Share, err = d.Bulletins.ShareOf(ctx, b.ID); err != nil {
+		return page, err
+	}
+	page.ShareLink = d.People.Origin + "/s/" + page.Share
 	if page.Gaps, err = d.Bulletins.Gaps(ctx, b); err != nil {
 		return page, err
 	}

@@ -72,7 +72,15 @@ func (d *desk) offer(w http.ResponseWriter, r *http.Request, in parcel) error {
 	if i := slices.IndexFunc(mine, func(b bulletin.Bulletin) bool { return b.Author == web.Actor(r).ID && b.Path == n.Path }); i >= 0 {
 		n.Scope, n.Accent, n.Speed, n.Repeat, n.Chime = mine[i].Scope, mine[i].Main().Accent, mine[i].Main().Speed, mine[i].Repeat, mine[i].Chime
 	}
-	n.Text, n.Title, n.Upload, n.Role = in.text, in.title, in.upload, in.role
+	if id := r.URL.Query().Get("template"); id != "" {
+		until := n.Until
+		if n, err = d.Bulletins.FromTemplate(r.Context(), web.Actor(r), id); err != nil {
+			return err
+		}
+		n.Until = until
+	} else {
+		n.Text, n.Title, n.Upload, n.Role = in.text, in.title, in.upload, in.role
+	}
 	page, err := d.form(r, "", n)
 	if err != nil {
 		return err

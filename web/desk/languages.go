@@ -99,3 +99,61 @@ func (d *desk) waive(w http.ResponseWriter, r *http.Request) error {
 	}
 	return d.done(w, r, "/bulletins/"+b.ID)
 }
+
+// languagePage records a draft in one more language, or in another's place.
+type languagePage struct {
+	bulletin.Bulletin
+	Lang    string
+	Record  recorder
+	Peoples []string
+}
+
+func (d *desk) languagePage(w http.ResponseWriter, r *http.Request) error {
+	page, err := d.languageData(r)
+	if err != nil {
+		return err
+	}
+	return d.Site.Page(w, r, d.pages, "language", "compose.languages", page)
+}
+
+func (d *desk) languageData(r *http.Request) (page languagePage, err error) {
+	b, err := d.Bulletins.Find(r.Context(), web.Actor(r), r.PathValue("id"))
+	if err != nil {
+		return page, err
+	}
+	return languagePage{Bulletin: b, Lang: r.FormValue("lang"), Record: recorder{Path: b.Path}, Peoples: bulletin.Languages()[1:]}, nil
+}
+
+// addLanguage takes the recording of a draft in one language. Without a script
+// the sound comes as a file in the form itself.
+func (d *desk) addLanguage(w http.ResponseWriter, r *http.Request) error {
+	ctx, who := r.Context(), web.Actor(r)
+	file, err := web.File(r, "file", multipartBody)
+	if err != nil {
+		return err
+	}
+	page, err := d.languageData(r)
+	if err != nil {
+		return err
+	}
+	o := bulletin.Other{Lang: page.Lang, Text: r.PostFormValue("lang_text"), Upload: r.PostFormValue("upload")}
+	n := page.Notice()
+	n.Others = append(slices.DeleteFunc(n.Others, func(x bulletin.Other) bool { return x.Lang == o.Lang }), o)
+	if len(file) > 0 {
+		u, err := d.wholeFile(ctx, r, page.Path, "", file)
+		if err != nil {
+			return d.Site.Refuse(w, r, d.pages, "language", "compose.languages", page, err)
+		}
+		n.Others[len(n.Others)-1].Upload = u.ID
+	}
+	if n.Others[len(n.Others)-1].Upload == "" {
+		return d.Site.Refuse(w, r, d.pages, "language", "compose.languages", page, loa.Errorf(loa.Invalid, "rendition.no_recording", "language."+o.Lang))
+	}
+	if err := d.keepUploads(r, page.ID, n); err != nil {
+		return err
+	}
+	if _, err := d.Bulletins.Edit(ctx, who, page.ID, n); err != nil {
+		return d.Site.Refuse(w, r, d.pages, "language", "compose.languages", page, err)
+	}
+	return d.done(w, r, "/bulletins/"+page.ID)
+}

@@ -115,6 +115,15 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /grants", Right: loa.RightApprove, Handle: d.draftGrant},
 		{Pattern: "POST /grants/{hash}/give", Right: loa.RightApprove, Handle: d.giveGrant},
 		{Pattern: "POST /grants/{hash}/end", Right: loa.RightRead, Handle: d.endGrant}, // the signer knows who may
+		{Pattern: "GET /bulletins/{id}/language", Right: loa.RightWrite, Handle: d.languagePage},
+		{Pattern: "POST /bulletins/{id}/language", Right: loa.RightWrite, Handle: d.addLanguage, Body: multipartBody},
+		{Pattern: "POST /bulletins/{id}/share", Right: loa.RightRead, Handle: d.shareBulletin}, // writing or dispatching there
+		{Pattern: "GET /s/{code}", Right: web.Public, Handle: d.shared},
+		{Pattern: "GET /s/{code}/sound/{n}", Right: web.Public, Handle: d.sharedSound},
+		{Pattern: "POST /bulletins/{id}/template", Right: loa.RightWrite, Handle: d.keepTemplate},
+		{Pattern: "GET /templates", Right: loa.RightWrite, Handle: d.templates},
+		{Pattern: "POST /templates/{id}/remove", Right: loa.RightWrite, Handle: d.removeTemplate},
+
 		{Pattern: "GET /form/{secret}", Right: web.Public, Handle: d.formHome},
 		{Pattern: "GET /form/{secret}/{kind}", Right: web.Public, Handle: d.formPage},
 		{Pattern: "POST /form/{secret}/{kind}", Right: web.Public, Handle: d.sendForm, Body: web.BodyPhoto},
