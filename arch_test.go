@@ -70,7 +70,7 @@ var law = house{
 		"upload":          ". db document journal sandbox sound wire",
 		"document":        ". sandbox",
 		// the outward line
-		"bulletin": ". db journal lang office seal sound speaker unit voice wire",
+		"bulletin": ". calendar db journal lang office seal sound speaker unit voice wire",
 		"edge":     ". seal wire",
 		// outside bodies
 		"form": ". bulletin db journal lang unit voice wire",
@@ -78,7 +78,7 @@ var law = house{
 		"paper":        ". lang",
 		"web":          ". lang people",
 		"web/province": ". people",
-		"web/desk":     ". bulletin form journal lang lexicon office people sheet sound speaker unit upload voice web web/province wire",
+		"web/desk":     ". bulletin calendar form journal lang lexicon office people sheet sound speaker unit upload voice web web/province wire",
 		"web/api":      ". bulletin seal speaker web wire",
 		// put together
 		"node": ". bulletin bus bus/natsd db document door form journal lang office people seal sheet signer sound speaker unit" +

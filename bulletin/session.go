@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"loa"
+	"loa/calendar"
 	"loa/db"
 	"loa/journal"
 	"loa/speaker"
@@ -35,7 +36,11 @@ type Frame struct {
 	From     int
 	Until    int
 	Days     []int
+	DaySet   string // of package calendar, "123456 -holiday +full", in place of Days; "" for the weekdays alone
 	Override string // why it is set although the regulation says otherwise
+
+	set  calendar.DaySet
+	book calendar.Book // what the commune decided about days
 }
 
 // Session (buổi phát) is one day's occurrence of a frame.
@@ -69,6 +74,9 @@ func (f *Flow) SetFrame(ctx context.Context, who loa.Actor, fr Frame) error {
 		fr.From < 0 || fr.Until > 1440 || fr.From >= fr.Until || len(fr.Days) == 0 || len(fr.Override) > 500 ||
 		slices.ContainsFunc(fr.Days, func(d int) bool { return d < 1 || d > 7 }) {
 		return loa.Errorf(loa.Invalid, "session.frame")
+	}
+	if _, err := calendar.ParseDaySet(fr.DaySet); fr.DaySet != "" && err != nil {
+		return err
 	}
 	return f.write(ctx, who, fr.Path, journal.Entry{Verb: "session.frame_set", Subject: fr.Part, Data: fr}, func(tx *db.Tx) error {
 		frames, err := framesOf(tx, fr.Path)
@@ -143,7 +151,11 @@ func (f *Flow) Frames(ctx context.Context, commune loa.Path) (all []Frame, err e
 // on is the frame's session of one day, false on a day without.
 func (fr Frame) on(day time.Time) (Session, bool) {
 	day = day.In(loa.Zone())
-	if !slices.Contains(fr.Days, (int(day.Weekday())+6)%7+1) {
+	held := slices.Contains(fr.Days, (int(day.Weekday())+6)%7+1)
+	if fr.DaySet != "" {
+		held = fr.set.Has(fr.book, calendar.Of(day))
+	}
+	if !held {
 		return Session{}, false
 	}
 	midnight := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, loa.Zone())

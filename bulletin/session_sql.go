@@ -8,28 +8,46 @@ import (
 	"time"
 
 	"loa"
+	"loa/calendar"
 	"loa/db"
 	"loa/speaker"
 	"loa/wire"
 )
 
 func framesOf(tx *db.Tx, commune loa.Path) ([]Frame, error) {
-	return db.All(tx, `SELECT path, part, name, from_min, until_min, days FROM session_frame WHERE path = ? ORDER BY from_min`,
+	all, err := db.All(tx, `SELECT path, part, name, from_min, until_min, days, day_set FROM session_frame WHERE path = ? ORDER BY from_min`,
 		[]any{commune}, func(scan func(...any) error) (fr Frame, err error) {
 			var days string
-			err = scan(&fr.Path, &fr.Part, &fr.Name, &fr.From, &fr.Until, &days)
+			err = scan(&fr.Path, &fr.Part, &fr.Name, &fr.From, &fr.Until, &days, &fr.DaySet)
 			for _, d := range days {
 				fr.Days = append(fr.Days, int(d-'0'))
 			}
 			return fr, err
 		})
+	if err != nil || !slices.ContainsFunc(all, func(fr Frame) bool { return fr.DaySet != "" }) {
+		return all, err
+	}
+	book, err := calendar.BookOf(tx, commune)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i].book = book
+		if all[i].DaySet == "" {
+			continue
+		}
+		if all[i].set, err = calendar.ParseDaySet(all[i].DaySet); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 func storeFrame(tx *db.Tx, fr Frame) error {
-	_, err := tx.Exec(`INSERT INTO session_frame (path, part, name, from_min, until_min, days) VALUES (?, ?, ?, ?, ?, ?)
+	_, err := tx.Exec(`INSERT INTO session_frame (path, part, name, from_min, until_min, days, day_set) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (path, part) DO UPDATE SET name = excluded.name, from_min = excluded.from_min,
-			until_min = excluded.until_min, days = excluded.days`,
-		fr.Path, fr.Part, fr.Name, fr.From, fr.Until, weekdays(fr.Days))
+			until_min = excluded.until_min, days = excluded.days, day_set = excluded.day_set`,
+		fr.Path, fr.Part, fr.Name, fr.From, fr.Until, weekdays(fr.Days), fr.DaySet)
 	return err
 }
 
@@ -151,7 +169,7 @@ func standingFor(tx *db.Tx, s Session) ([]Item, error) {
 			return nil, err
 		}
 		all[i].Title, all[i].Issuer, all[i].Scope, all[i].MS = b.Title, b.Path, b.Scope, b.slotMS()
-		if why := b.plays(s, r.Kind, policies); why != "" {
+		if why := b.plays(s, r.Kind, policies, tx.NowMS()); why != "" {
 			all[i].MS, all[i].Why = 0, why
 		}
 	}
@@ -159,11 +177,11 @@ func standingFor(tx *db.Tx, s Session) ([]Item, error) {
 }
 
 // plays says why a library item may not sound in a session, "" if it may.
-func (b Bulletin) plays(s Session, k Kind, policies []wire.Policy) string {
+func (b Bulletin) plays(s Session, k Kind, policies []wire.Policy, now int64) string {
 	switch {
 	case b.Warrant == "" || !slices.Contains([]State{Sealed, Scheduled, Dispatched}, b.State):
 		return "standing.not_approved"
-	case s.Start < b.From || s.End > b.Until:
+	case max(s.Start, now) < b.From || s.End > b.Until:
 		return "standing.expired"
 	case k.role() == wire.Music && wire.PolicyAllows(policies, s.Path, wire.Normal, wire.Music, s.Start, s.End-s.Start).Why == "policy.mourning":
 		return "policy.mourning"

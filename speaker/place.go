@@ -34,6 +34,9 @@ func (r *Register) DraftPlacement(ctx context.Context, who loa.Actor, box string
 			Key: b.Key, Version: rise(tx, b.Version), Paths: b.Pole.paths(),
 			At: b.Pole.At, Cap: b.Pole.Cap, Volumes: b.Pole.Volumes, Revoked: revoke,
 		}
+		if p.Hours, err = ownHours(tx, p.Code); err != nil {
+			return err
+		}
 		if err := p.Check(); err != nil {
 			return err
 		}

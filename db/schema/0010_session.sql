@@ -40,13 +40,12 @@ CREATE TABLE regulation (
 );
 CREATE INDEX regulation_path ON regulation (path, from_ms);
 
--- A school, a hospital, a pagoda: the earliest minute at which its pole begins,
--- and the quieter mornings there. Sealed into the pole's placement as well.
+-- The narrower hours of a pole at a school, a hospital, a pagoda; sealed into its
+-- placement.
 CREATE TABLE sensitive (
 	pole    TEXT   NOT NULL PRIMARY KEY,     -- public code
 	commune TEXT   NOT NULL,
-	name    TEXT   NOT NULL,                 -- what stands there
-	from_min  BIGINT NOT NULL,               -- minutes after midnight
+	from_min  BIGINT NOT NULL,               -- minutes after midnight; equal to until_min for none
 	until_min BIGINT NOT NULL
 );
 

@@ -193,6 +193,7 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /rules/exception", Right: loa.RightDispatch, Handle: d.draftException},
 		{Pattern: "POST /rules/mourning", Right: loa.RightDispatch, Handle: d.draftMourning},
 		{Pattern: "POST /rules/source", Right: loa.RightDispatch, Handle: d.addSource},
+		{Pattern: "POST /rules/pole", Right: loa.RightDispatch, Handle: d.setOwnHours},
 		{Pattern: "POST /rules/relay", Right: loa.RightDispatch, Handle: d.proposeRelay},
 		{Pattern: "POST /rules/relay/{id}", Right: loa.RightDispatch, Handle: d.answerRelay},
 

@@ -11,6 +11,8 @@ import (
 
 	"loa"
 	"loa/bulletin"
+	"loa/calendar"
+	"loa/speaker"
 	"loa/web"
 	"loa/wire"
 )
@@ -23,11 +25,14 @@ type rulesPage struct {
 	Policies []policy
 	Sessions []frameOf
 	Parts    []string
+	Minus    []calendar.Kind      // days a session may leave out
+	Plus     []calendar.Kind      // and days it may add
 	Current  *bulletin.Regulation // in force today
 	Paper    []bulletin.Regulation
 	Found    []bulletin.Finding // in which sessions and regulation disagree
 	Sources  []bulletin.RelaySource
 	Relays   []bulletin.Relay
+	Narrow   []speaker.OwnHours
 	Library  []bulletin.Bulletin // sounds a standing programme may name
 	Kinds    []bulletin.Kind
 	Me       string        // person id: a relay is not confirmed by who proposed it
@@ -200,6 +205,7 @@ func (d *desk) setSession(w http.ResponseWriter, r *http.Request) error {
 		Override: strings.TrimSpace(r.PostFormValue("override"))}
 	var err error
 	if f.Days, f.From, f.Until, err = readSpan(r, ""); err == nil {
+		f.DaySet = daySet(f.Days, r.PostForm["minus"], r.PostForm["plus"])
 		err = d.Bulletins.SetFrame(r.Context(), web.Actor(r), f)
 	}
 	if code := loa.CodeOf(err); err != nil && (code == loa.Invalid || code == loa.Conflict) {

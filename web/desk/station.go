@@ -8,6 +8,9 @@ import (
 
 	"loa"
 	"loa/bulletin"
+	"loa/calendar"
+	"loa/lang"
+	"loa/speaker"
 	"loa/web"
 	"loa/wire"
 )
@@ -15,9 +18,16 @@ import (
 // frameOf is a standing session with its programme and its relays.
 type frameOf struct {
 	bulletin.Frame
+	Said     string // its days in words, if they are more than weekdays
 	Standing []bulletin.Standing
 	Rows     []int // of the programme in the form
 }
+
+// words says days in Vietnamese, as the regulation does.
+type words struct{ *lang.Catalog }
+
+// T is the text of a key.
+func (w words) T(key string, args ...any) string { return w.Catalog.T("vi", key, args...) }
 
 // programmeRows is how many lines the form of a standing programme has.
 const programmeRows = 8
@@ -33,6 +43,8 @@ func (f frameOf) At(row int) bulletin.Standing {
 // stationAt fills in what a commune's station has beside its hours.
 func (d *desk) stationAt(r *http.Request, page *rulesPage, at loa.Path) error {
 	ctx := r.Context()
+	page.Minus = []calendar.Kind{calendar.Holidays, calendar.TetDays}
+	page.Plus = []calendar.Kind{calendar.First, calendar.Full, calendar.Fairs}
 	page.Parts, page.Kinds, page.Me = bulletin.Parts(), bulletin.Kinds(), web.Actor(r).ID
 	frames, err := d.Bulletins.Frames(ctx, at)
 	if err != nil {
@@ -42,6 +54,13 @@ func (d *desk) stationAt(r *http.Request, page *rulesPage, at loa.Path) error {
 		one := frameOf{Frame: fr}
 		for row := range programmeRows {
 			one.Rows = append(one.Rows, row+1)
+		}
+		if fr.DaySet != "" {
+			set, err := calendar.ParseDaySet(fr.DaySet)
+			if err != nil {
+				return err
+			}
+			one.Said = set.Say(words{d.Site.Catalog})
 		}
 		if one.Standing, err = d.Bulletins.StandingOf(ctx, at, fr.Part); err != nil {
 			return err
@@ -67,7 +86,10 @@ func (d *desk) stationAt(r *http.Request, page *rulesPage, at loa.Path) error {
 	if page.Sources, page.Relays, err = d.Bulletins.Relays(ctx, at); err != nil {
 		return err
 	}
-	page.Library, err = d.Bulletins.Sounds(ctx, at)
+	if page.Library, err = d.Bulletins.Sounds(ctx, at); err != nil {
+		return err
+	}
+	page.Narrow, err = d.Speakers.OwnHoursAt(ctx, at)
 	return err
 }
 
@@ -167,6 +189,25 @@ func (d *desk) draftDated(w http.ResponseWriter, r *http.Request, change func(*w
 	return d.askPolicy(w, r, page, p)
 }
 
+// daySet writes weekdays with the kinds of days taken away and added, as package
+// calendar reads them; "" for weekdays alone.
+func daySet(days []int, minus, plus []string) string {
+	if len(minus)+len(plus) == 0 {
+		return ""
+	}
+	var s strings.Builder
+	for _, d := range days {
+		s.WriteString(strconv.Itoa(d))
+	}
+	for _, k := range minus {
+		s.WriteString(" -" + k)
+	}
+	for _, k := range plus {
+		s.WriteString(" +" + k)
+	}
+	return s.String()
+}
+
 // moment reads a day and a time of day, UTC milliseconds.
 func moment(day, clock string) (int64, error) {
 	t, err := time.ParseInLocation("2006-01-02 15:04", day+" "+clock, loa.Zone())
@@ -195,6 +236,18 @@ func (d *desk) setStanding(w http.ResponseWriter, r *http.Request) error {
 			items = append(items, it)
 		}
 		return d.Bulletins.SetStanding(r.Context(), web.Actor(r), at, r.PostFormValue("part"), items)
+	})
+}
+
+// setOwnHours gives one pole narrower hours.
+func (d *desk) setOwnHours(w http.ResponseWriter, r *http.Request) error {
+	return d.station(w, r, func(loa.Path) error {
+		from, errFrom := minutes(r.PostFormValue("from"))
+		until, errUntil := minutes(r.PostFormValue("until"))
+		if errFrom != nil || errUntil != nil {
+			return loa.Errorf(loa.Invalid, "rules.hours_bad")
+		}
+		return d.Speakers.SetOwnHours(r.Context(), web.Actor(r), speaker.OwnHours{Pole: strings.ToUpper(strings.TrimSpace(r.PostFormValue("pole"))), From: from, Until: until})
 	})
 }
 
