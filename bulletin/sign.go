@@ -40,7 +40,7 @@ func (f *Flow) Sign(ctx context.Context, id string) (Bulletin, error) {
 		return Bulletin{}, err
 	}
 	sealed, err := f.Signer.Seal(ctx, wire.WarrantType, b.Payload, yes)
-	if code := loa.CodeOf(err); err != nil && (code == loa.Forbidden || code == loa.Invalid) {
+	if code := loa.CodeOf(err); err != nil && (code == loa.Forbidden || code == loa.Invalid || code == loa.NotFound) {
 		return Bulletin{}, f.disbelieve(ctx, id, err)
 	}
 	if err != nil {

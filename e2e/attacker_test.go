@@ -234,6 +234,55 @@ func TestAttackSigner(t *testing.T) {
 				t.Errorf("%s: %d bytes, %v; want %s", c.what, len(sealed), err, c.key)
 			}
 		}
+		// What one touch for a session covered opens nothing besides, and a grant
+		// that he has read gives him no finger.
+		batch, err := wire.Batch(wire.WarrantType, []string{loa.Hash(a.done.Payload), loa.Hash([]byte("another"))})
+		a.ok(err)
+		touched := a.batch(chair(), batch)
+		wider, err := wire.Batch(wire.WarrantType, []string{loa.Hash(a.done.Payload), loa.Hash(forged)})
+		a.ok(err)
+		stretched := touched
+		stretched.Batch = wider
+		grant := a.given(wire.Grant{Delegate: "officer"})
+		own := a.given(wire.Grant{Delegate: "writer", Own: true, MaxMS: 60_000, PlaysDay: 20})
+		named := func(yes wire.Approval, g string) []wire.Approval { yes.Grant = g; return []wire.Approval{yes} }
+		urgent, err := wire.Encode(wire.Warrant{V: wire.Version, Kind: "play", ID: loa.NewID(a.clock.Now()), Class: wire.Emergency, Issuer: dongSay,
+			Author: "writer", Scope: []wire.Place{{Path: dongSay}}, From: a.now(), Until: a.now() + 1000, Media: a.sound.Media,
+			PlaysDay: 1, Plays: 1, Cap: 100, Now: true, Seq: 2, Speech: "synthetic", Approval: "passkey"})
+		a.ok(err)
+		for _, c := range []struct {
+			what        string
+			payloadType string
+			payload     []byte
+			approvals   []wire.Approval
+			key         string
+		}{
+			{"beside a session's touch", wire.WarrantType, forged, []wire.Approval{touched}, "approval.not_in_batch"},
+			{"in a batch of his own", wire.WarrantType, forged, []wire.Approval{stretched}, "approval.other_bytes"},
+			{"an old yes for one, called a batch", wire.WarrantType, forged, []wire.Approval{{Credential: stolen[0].Credential,
+				ClientData: stolen[0].ClientData, AuthenticatorData: stolen[0].AuthenticatorData, Signature: stolen[0].Signature, Batch: wider}}, "approval.other_bytes"},
+			{"a policy under a session's touch", wire.PolicyType, night, []wire.Approval{touched}, "approval.batch_not_here"},
+			{"under a grant, with the giver's old yes", wire.WarrantType, forged, named(stolen[0], grant.Hash), "approval.other_bytes"},
+			{"under a grant, with the touch that gave it", wire.WarrantType, forged, named(a.yes(chair(), grant.Payload), grant.Hash), "approval.other_bytes"},
+			{"approved in advance, and nobody's finger", wire.WarrantType, forged, []wire.Approval{{Grant: own.Hash}}, "approval.unknown_credential"},
+			{"an emergency under a grant", wire.WarrantType, urgent, named(a.yes(officer(), urgent), grant.Hash), "grant.not_here"},
+			{"a grant as a warrant", wire.WarrantType, grant.Payload, []wire.Approval{a.yes(chair(), grant.Payload)}, "document.unknown_key"},
+		} {
+			sealed, err := a.signer.Seal(ctx, c.payloadType, c.payload, c.approvals)
+			if sealed != nil || loa.KeyOf(err) != c.key {
+				t.Errorf("%s: %d bytes, %v; want %s", c.what, len(sealed), err, c.key)
+			}
+		}
+		gift := grant.Grant
+		gift.ID, gift.Delegate = loa.NewID(a.clock.Now()), "writer"
+		payload, err := wire.Encode(gift)
+		a.ok(err)
+		a.wants(a.signer.Grant(ctx, payload, a.yes(chair(), grant.Payload)), loa.Forbidden, "approval.other_bytes")
+		a.wants(a.signer.Grant(ctx, payload, touched), loa.Forbidden, "approval.batch_not_here")
+		end, err := grant.End()
+		a.ok(err)
+		a.wants(a.signer.EndGrant(ctx, end, stolen[0]), loa.Forbidden, "approval.other_bytes")
+
 		// The very bytes people approved give the very envelope again.
 		sealed, err := a.signer.Seal(ctx, wire.WarrantType, a.done.Payload, stolen)
 		a.ok(err)
@@ -284,6 +333,22 @@ func TestAttackDatabase(t *testing.T) {
 		write(`UPDATE approval SET payload_hash = ? WHERE bulletin_id = ?`, loa.Hash(forged), b.ID)
 		_, err = a.flow.Sign(ctx, b.ID)
 		a.wants(err, loa.Forbidden, "approval.other_bytes")
+
+		// A grant that he writes into the database reaches as far as the signer's door.
+		b = a.submitted(notice())
+		a.hears(officer(), b, bulletin.Heard)
+		wild, err := wire.Encode(wire.Grant{Kind: "grant", ID: loa.NewID(a.clock.Now()), Giver: "chair", Delegate: "officer", Paths: []loa.Path{dongSay},
+			Classes: []wire.Class{wire.Normal}, HourUntil: 1440, From: 1, Until: a.now() + 1_000_000, Decision: "QĐ giả"})
+		a.ok(err)
+		write(`INSERT INTO approval_grant (hash, payload, giver, giver_name, giver_post, delegate, delegate_name, path, until_ms, at, given_at)
+			VALUES (?, ?, 'chair', '', '', 'officer', '', ?, ?, 1, 1)`, loa.Hash(wild), wild, dongSay, a.now()+1_000_000)
+		b, err = a.flow.Approve(ctx, officer(), b.ID, a.yes(officer(), b.Payload))
+		a.ok(err)
+		_, err = a.flow.Sign(ctx, b.ID)
+		a.wants(err, loa.NotFound, "grant.unknown")
+		if b = a.bulletin(b.ID); b.State != bulletin.Submitted {
+			t.Errorf("after a grant of the attacker's own the bulletin is %s", b.State)
+		}
 
 		// His own notice with a warrant he made dispatches, and no speaker sounds.
 		b = a.sealed(notice())
