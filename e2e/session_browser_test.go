@@ -20,7 +20,7 @@ func TestBrowserSession(t *testing.T) {
 	town := e2e.Start(t, e2e.Options{Agents: 1, Local: true})
 	leader := visit(openChromium(t), t, town, town.Leader)
 	leader.addPasskey()
-	ownerTrusts(t, town, leader)
+	ownerTrusts(t, town, leader, "approve,stop")
 	leader.phone()
 	town.Author.At(town.Servers[0])
 	var ids []string
