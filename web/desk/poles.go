@@ -90,10 +90,15 @@ func (p polePage) Knobs() []knob {
 	return []knob{{"morning", p.Loud.Morning}, {"evening", p.Loud.Evening}, {"emergency", p.Loud.Emergency}}
 }
 
-// Steps are the mức with their percent, the loudest first.
-func (polePage) Steps() (all [][2]int) {
+// Steps are the mức with their percent, the loudest first. The one that is set
+// keeps its own percent, so that a form sent back unchanged changes nothing.
+func (p polePage) Steps(set int) (all [][2]int) {
 	for n := levels; n > 0; n-- {
-		all = append(all, [2]int{n, int(math.Round(float64(n) * 100 / levels))})
+		percent := int(math.Round(float64(n) * 100 / levels))
+		if n == p.Level(set) {
+			percent = set
+		}
+		all = append(all, [2]int{n, percent})
 	}
 	return all
 }
