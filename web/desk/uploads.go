@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -224,6 +225,7 @@ func (d *desk) receive(r *http.Request) (in parcel, err error) {
 	if err != nil {
 		return in, loa.Errorf(loa.Invalid, "page.form").Because(err)
 	}
+	var text, link, read string // read: out of a document; parts come in any order
 	for {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -242,13 +244,11 @@ func (d *desk) receive(r *http.Request) (in parcel, err error) {
 		case "path":
 			in.path = loa.Path(b)
 		case "text":
-			in.text = string(b)
+			text = strings.TrimSpace(string(b))
 		case "title":
 			in.title = string(b)
 		case "url":
-			if link := strings.TrimSpace(string(b)); link != "" && !strings.Contains(in.text, link) {
-				in.text = strings.TrimSpace(in.text + "\n" + link)
-			}
+			link = strings.TrimSpace(string(b))
 		case "file":
 			if in.upload != "" || len(b) == 0 {
 				continue
@@ -258,10 +258,14 @@ func (d *desk) receive(r *http.Request) (in parcel, err error) {
 				return in, err
 			}
 			if in.upload = u.ID; u.Text != "" {
-				in.text, in.upload = strings.TrimSpace(in.text+"\n"+u.Text), ""
+				read, in.upload = u.Text, ""
 			}
 		}
 	}
+	if link != "" && strings.Contains(text, link) {
+		link = ""
+	}
+	in.text = strings.Join(slices.DeleteFunc([]string{text, link, read}, func(s string) bool { return s == "" }), "\n")
 	if in.upload == "" && strings.TrimSpace(in.text+in.title) == "" {
 		return in, loa.Errorf(loa.Invalid, "upload.empty")
 	}
