@@ -222,6 +222,12 @@ func (d *desk) notice(r *http.Request) (n bulletin.Notice, err error) {
 	return n, nil
 }
 
+// Short reports whether the form is that of a hamlet head: their own hamlet, and
+// nothing to choose but the words and the time.
+func (p composePage) Short() bool {
+	return len(p.Units) == 1 && p.ID == "" && p.Unit.Path.Commune() != p.Unit.Path && p.Unit.Path.Commune() != ""
+}
+
 // at is the value at a place of a list from a form, "" past its end.
 func at(list []string, i int) string {
 	if i < len(list) {
