@@ -111,6 +111,7 @@ type welcomePage struct {
 	Offices []office.Office
 	Free    []people.Post // posts there that nobody holds
 	Post    string        // the one chosen
+	Own     bool          // the place has an office of its own
 }
 
 // Sets is every set of rights.
@@ -130,6 +131,8 @@ func (d *desk) welcomeForm(r *http.Request, page welcomePage) (welcomePage, erro
 		return page, err
 	}
 	page.Offices = slices.DeleteFunc(page.Offices, func(o office.Office) bool { return !web.Actor(r).May(loa.RightPeople, o.Path) })
+	page.Own = slices.ContainsFunc(page.Offices, func(o office.Office) bool { return o.Path == at })
+	slices.SortStableFunc(page.Offices, func(a, b office.Office) int { return len(b.Path) - len(a.Path) }) // the nearest first
 	posts, err := d.People.Posts(r.Context(), at)
 	if err != nil {
 		return page, err
@@ -166,6 +169,9 @@ func (d *desk) welcome(w http.ResponseWriter, r *http.Request) error {
 	at := managed(r)
 	page := welcomePage{New: people.NewPerson{Name: f.Get("name"), Login: f.Get("login"), Email: f.Get("email"), Phone: f.Get("phone"), Path: at},
 		Title: f.Get("title"), Office: f.Get("office"), Set: f.Get("set"), Post: f.Get("post")}
+	if page.Title == "" { // the task's own name
+		page.Title = d.Site.Catalog.T("vi", "set."+page.Set)
+	}
 	p := people.Post{Office: page.Office, Title: page.Title, Grants: []loa.Grant{{Path: at, Rights: people.Set(page.Set).Rights()}}}
 	var err error
 	if page.Post == "" && p.Office == "" {
