@@ -326,6 +326,7 @@ func TestTwoColleagues(t *testing.T) {
 		return m[1]
 	}(sen)
 	confirm := "/recoveries/" + id + "/confirm"
+	khoi.page("/", "Đồng nghiệp cần vào lại", "Vũ Văn Thực")
 	wrong := "000000"
 	if number == wrong {
 		wrong = "111111"
@@ -358,6 +359,7 @@ func TestTwoColleagues(t *testing.T) {
 	for _, p := range []*browser{sen, khoi} {
 		b.people.OpenLinks = true
 		p.page("/me", "Vũ Văn Thực đã vào lại tài khoản", "Trần Văn Bách, Hoàng Thị Sen")
+		p.page("/", "Vũ Văn Thực đã vào lại tài khoản")
 	}
 	who, err := b.people.Actor(t.Context(), lost.id)
 	b.ok(err)

@@ -8,6 +8,7 @@ import (
 
 	"loa"
 	"loa/bulletin"
+	"loa/people"
 	"loa/speaker"
 	"loa/web"
 )
@@ -19,6 +20,8 @@ type homePage struct {
 	Waiting  []bulletin.Waiting  // for my approval
 	WaitMS   int64               // how long all of these sound
 	Remind   []bulletin.Reminder // of sessions that begin without my approval
+	Told     []people.Told       // what the reader must know about accounts
+	Asking   []people.Recovery   // colleagues who cannot sign in
 	Stopped  []stopped           // who stopped what, these days
 	Returned []bulletin.Bulletin // to me
 	Ready    []bulletin.Bulletin // approved, not in any session yet
@@ -96,6 +99,12 @@ func (d *desk) homeData(r *http.Request) (homePage, error) {
 	}
 	page.Place = names[0]
 	if page.Places, err = d.places(r); err != nil {
+		return page, err
+	}
+	if page.Told, err = d.People.Told(ctx, who.ID); err != nil {
+		return page, err
+	}
+	if page.Asking, err = d.People.Asking(ctx, who); err != nil {
 		return page, err
 	}
 	open, err := d.Bulletins.List(ctx, who, bulletin.Query{Path: at, Limit: 200,
