@@ -20,7 +20,7 @@ type homePage struct {
 	Waiting  []bulletin.Waiting  // for my approval
 	WaitMS   int64               // how long all of these sound
 	Remind   []bulletin.Reminder // of sessions that begin without my approval
-	Told     []people.Told       // what the reader must know about accounts
+	News     []people.Told       // what the reader must know about accounts
 	Asking   []people.Recovery   // colleagues who cannot sign in
 	Stopped  []stopped           // who stopped what, these days
 	Returned []bulletin.Bulletin // to me
@@ -101,7 +101,7 @@ func (d *desk) homeData(r *http.Request) (homePage, error) {
 	if page.Places, err = d.places(r); err != nil {
 		return page, err
 	}
-	if page.Told, err = d.People.Told(ctx, who.ID); err != nil {
+	if page.News, err = d.People.Told(ctx, who.ID); err != nil {
 		return page, err
 	}
 	if page.Asking, err = d.People.Asking(ctx, who); err != nil {
