@@ -78,10 +78,10 @@ var law = house{
 		"paper":        ". lang",
 		"web":          ". lang people",
 		"web/province": ". people",
-		"web/desk":     ". bulletin calendar form journal lang lexicon office people sheet sound speaker unit upload voice web web/province wire",
+		"web/desk":     ". bulletin calendar form journal lang lexicon office paper people sheet sound speaker unit upload voice web web/province wire",
 		"web/api":      ". bulletin seal speaker web wire",
 		// put together
-		"node": ". bulletin bus bus/natsd db document door form journal lang office people seal sheet signer sound speaker unit" +
+		"node": ". bulletin bus bus/natsd calendar db document door form journal lang office people seal sheet signer sound speaker unit" +
 			" lexicon upload voice web web/api web/desk web/province wire",
 		"cmd/loa":         ". bulletin db edge lang lexicon node office people sandbox signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",

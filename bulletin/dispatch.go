@@ -66,13 +66,9 @@ func (f *Flow) plans(tx *db.Tx, communes []loa.Path, coming, going string) (vers
 		if err := f.rearrange(tx, c); err != nil {
 			return nil, nil, err
 		}
-		due, err := dueSlots(tx, c, tx.NowMS()-justBegan, tx.Now().Add(speaker.PlanLife).UnixMilli(), coming, going)
+		slots, err := planSlots(tx, c, tx.NowMS()-justBegan, tx.Now().Add(speaker.PlanLife).UnixMilli(), coming, going)
 		if err != nil {
 			return nil, nil, err
-		}
-		slots := make([]wire.Slot, len(due))
-		for i, s := range due {
-			slots[i] = wire.Slot{ID: s.ID, Warrant: s.Warrant, Start: s.Start, Repeat: s.Repeat, Poles: s.Poles}
 		}
 		version, emit, err := speaker.WritePlan(tx, f.Keys, c, slots)
 		if err != nil {
@@ -82,6 +78,20 @@ func (f *Flow) plans(tx *db.Tx, communes []loa.Path, coming, going string) (vers
 		emits = append(emits, emit)
 	}
 	return versions, emits, nil
+}
+
+// planSlots is what a commune's plan holds between two moments. The preview asks
+// it too, so that a page shows what the speakers are told.
+func planSlots(tx *db.Tx, commune loa.Path, from, until int64, coming, going string) ([]wire.Slot, error) {
+	due, err := dueSlots(tx, commune, from, until, coming, going)
+	if err != nil {
+		return nil, err
+	}
+	slots := make([]wire.Slot, len(due))
+	for i, s := range due {
+		slots[i] = wire.Slot{ID: s.ID, Warrant: s.Warrant, Start: s.Start, Repeat: s.Repeat, Poles: s.Poles}
+	}
+	return slots, nil
 }
 
 // Undispatched lists scheduled bulletins whose plan is still missing: the work

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"loa"
+	"loa/calendar"
 	"loa/db"
 	"loa/db/dbtest"
 	"loa/form"
@@ -80,7 +81,8 @@ func openDeskOn(t *testing.T, url string, soft bool, more ...func(*desk.Config))
 		"people":  people.Table{Label: func(key string) string { return catalog.T("vi", key) }},
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
-	c := desk.Config{Sheets: sheets, Forms: &form.Register{DB: w.db, Blobs: w.flow.Blobs, Bulletins: w.flow},
+	c := desk.Config{Calendar: &calendar.Register{DB: w.db},
+		Sheets: sheets, Forms: &form.Register{DB: w.db, Blobs: w.flow.Blobs, Bulletins: w.flow},
 		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, Words: &lexicon.Register{DB: w.db}, People: b.people, Roster: node.Roster{Signer: w.signer}, Offices: &office.Register{DB: w.db}, Sound: w.flow.Blobs.Get,
 		Journal: func(ctx context.Context, f journal.Filter) (rows []journal.Row, err error) {
 			err = w.db.Read(ctx, func(tx *db.Tx) error {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"loa"
+	"loa/calendar"
 	"loa/db"
 	"loa/db/dbtest"
 	"loa/journal"
@@ -53,7 +54,8 @@ func openRegistry(t *testing.T, soft bool) *registry {
 	w.ok(err)
 	ground, err := web.New(web.Config{Catalog: catalog, People: g.people, Clock: w.clock, Log: slog.New(slog.DiscardHandler), Hub: g.hub, Demo: true})
 	w.ok(err)
-	c := desk.Config{
+	c := desk.Config{Calendar: &calendar.Register{DB: w.db},
+
 		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, People: g.people, Offices: &office.Register{DB: w.db}, Roster: node.Roster{Signer: w.signer},
 		Sound: w.flow.Blobs.Get,
 		Journal: func(ctx context.Context, f journal.Filter) (rows []journal.Row, err error) {

@@ -19,6 +19,7 @@ import (
 	"loa"
 	"loa/bulletin"
 	"loa/bus"
+	"loa/calendar"
 	"loa/db"
 	"loa/document"
 	"loa/door"
@@ -61,6 +62,7 @@ type Node struct {
 	DB        *db.DB
 	Blobs     *db.Blobs
 	Units     *unit.Register
+	Calendar  *calendar.Register
 	Words     *lexicon.Register
 	Offices   *office.Register
 	People    *people.Register
@@ -122,6 +124,7 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 		return n, err
 	}
 	n.Units = &unit.Register{DB: n.DB}
+	n.Calendar = &calendar.Register{DB: n.DB}
 	n.Words = &lexicon.Register{DB: n.DB}
 	n.Offices = &office.Register{DB: n.DB}
 	n.People = &people.Register{DB: n.DB, RPID: c.RPID(), Origin: c.Origin, Issuer: "Loa", OpenLinks: n.Root.Demo, Unfinished: takeOver}
@@ -186,7 +189,8 @@ func (n *Node) openPages() error {
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
 	forms := &form.Register{DB: n.DB, Blobs: n.Blobs, Bulletins: n.Bulletins}
-	routes, err := desk.New(desk.Config{Site: site, Sheets: sheets, Forms: forms, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
+	routes, err := desk.New(desk.Config{Calendar: n.Calendar,
+		Site: site, Sheets: sheets, Forms: forms, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
 		People: n.People, Offices: n.Offices, Province: n.province, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})
 	if err != nil {
 		return err

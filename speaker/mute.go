@@ -110,8 +110,8 @@ func MutesOf(tx *db.Tx, place loa.Path, from, until int64) ([]Mute, error) {
 		})
 }
 
-// planMutes is what a plan of the commune says of its mutes.
-func planMutes(tx *db.Tx, commune loa.Path, until int64) ([]wire.Mute, error) {
+// PlanMutes is what a plan of the commune says of its mutes.
+func PlanMutes(tx *db.Tx, commune loa.Path, until int64) ([]wire.Mute, error) {
 	live, err := MutesOf(tx, commune, tx.NowMS(), until)
 	if err != nil {
 		return nil, fmt.Errorf("read mutes: %w", err)

@@ -38,7 +38,7 @@ func WritePlan(tx *db.Tx, keys Keys, commune loa.Path, slots []wire.Slot) (versi
 	if plan.Slots == nil {
 		plan.Slots = []wire.Slot{}
 	}
-	if plan.Mutes, err = planMutes(tx, commune, plan.Until); err != nil {
+	if plan.Mutes, err = PlanMutes(tx, commune, plan.Until); err != nil {
 		return 0, emit, err
 	}
 	if err := plan.Check(); err != nil {

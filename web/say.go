@@ -121,6 +121,9 @@ func (v View) Week() []int { return []int{1, 2, 3, 4, 5, 6, 7} }
 // Word says a word of the program in the reader's language.
 func (v View) Word(word string) string { return v.site.Catalog.Word(v.Locale, word) }
 
+// Hint is a sentence whose arguments are counted only where it is made.
+func (v View) Hint(key string, args []any) string { return v.T(key, args...) }
+
 // Text is bytes that are text, such as the JSON of a journal's row.
 func (v View) Text(b []byte) string { return string(b) }
 

@@ -46,6 +46,11 @@ func ReadWarrant(payload []byte) (Warrant, error) {
 	return read[Warrant](seal.Opened{Type: WarrantType, Payload: payload}, WarrantType, seal.MaxDocument)
 }
 
+// ReadPlan decodes and checks a plan that this node sealed and keeps itself.
+func ReadPlan(payload []byte) (Plan, error) {
+	return read[Plan](seal.Opened{Type: PlanType, Payload: payload}, PlanType, MaxPlan)
+}
+
 // ReadPolicy decodes and checks the bytes a signer is asked to seal.
 func ReadPolicy(payload []byte) (Policy, error) {
 	return read[Policy](seal.Opened{Type: PolicyType, Payload: payload}, PolicyType, seal.MaxDocument)

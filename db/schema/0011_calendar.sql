@@ -32,3 +32,6 @@ CREATE TABLE market (
 );
 
 CREATE INDEX market_path ON market (path);
+
+-- The documents of a place as they were at a moment: the evidence of a playback.
+CREATE INDEX document_place ON document (path, type, made_at);

@@ -12,6 +12,7 @@ import (
 
 	"loa"
 	"loa/bulletin"
+	"loa/calendar"
 	"loa/form"
 	"loa/journal"
 	"loa/lexicon"
@@ -35,6 +36,7 @@ type Config struct {
 	Bulletins *bulletin.Flow
 	Speakers  *speaker.Register
 	Units     *unit.Register
+	Calendar  *calendar.Register
 	Words     *lexicon.Register
 	People    *people.Register
 	Offices   *office.Register

@@ -197,6 +197,19 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /rules/relay", Right: loa.RightDispatch, Handle: d.proposeRelay},
 		{Pattern: "POST /rules/relay/{id}", Right: loa.RightDispatch, Handle: d.answerRelay},
 
+		{Pattern: "GET /preview", Right: loa.RightRead, Handle: d.ahead},
+		{Pattern: "GET /sessions/week.pdf", Right: loa.RightRead, Handle: d.weekPaper},
+		{Pattern: "GET /log/month.pdf", Right: loa.RightRead, Handle: d.monthPaper},
+		{Pattern: "GET /log/evidence.pdf", Right: loa.RightRead, Handle: d.evidencePaper},
+		{Pattern: "GET /loa/{code}", Right: web.Public, Handle: d.publicPole}, // what the square under a horn says
+		{Pattern: "GET /speakers/labels", Right: loa.RightRead, Handle: d.labels},
+		{Pattern: "GET /speakers/labels.pdf", Right: loa.RightRead, Handle: d.labelsPaper},
+		{Pattern: "GET /calendar", Right: loa.RightRead, Handle: d.calendar},
+		{Pattern: "POST /calendar/day", Right: loa.RightDispatch, Handle: d.decideDay},
+		{Pattern: "POST /calendar/term", Right: loa.RightDispatch, Handle: d.addTerm},
+		{Pattern: "POST /calendar/market", Right: loa.RightDispatch, Handle: d.addMarket},
+		{Pattern: "POST /calendar/drop", Right: loa.RightDispatch, Handle: d.dropCalendar},
+
 		{Pattern: "GET /words", Right: loa.RightRead, Handle: d.words},
 		{Pattern: "POST /words", Right: loa.RightWrite, Handle: d.setWord},
 		{Pattern: "POST /words/{id}/remove", Right: loa.RightWrite, Handle: d.removeWord},
