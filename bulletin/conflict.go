@@ -127,7 +127,7 @@ func (b Bulletin) Repeats(before []Bulletin, days int) []Hint {
 func (b Bulletin) content() string {
 	var said strings.Builder
 	for _, r := range b.Renditions {
-		if words := strings.TrimSpace(lang.Fold(r.Text)); words != "" {
+		if words := strings.Join(strings.Fields(lang.Fold(r.Text)), " "); words != "" {
 			said.WriteString(words + "\n")
 		} else {
 			said.WriteString(r.Media)

@@ -229,6 +229,14 @@ func (y *year) day() {
 		last = s.Start + wire.SlotMS(s, y.warrants[s.Warrant])
 		y.slots = append(y.slots, s)
 	}
+	if y.one(2) { // one would end with the hours, but waits a second for another
+		shut := y.midnight() + yearDay + 450*60_000
+		b := wire.Slot{ID: fmt.Sprintf("%d-b", y.midnight()/yearDay), Warrant: known[y.n(len(known))]}
+		b.Start = shut - wire.SlotMS(b, y.warrants[b.Warrant])
+		a := wire.Slot{ID: fmt.Sprintf("%d-a", y.midnight()/yearDay), Warrant: known[y.n(len(known))]}
+		a.Start = b.Start - wire.SlotMS(a, y.warrants[a.Warrant]) + 1000
+		y.slots = append(y.slots, a, b)
+	}
 	if y.one(6) {
 		from := y.ms() + int64(y.n(1440))*60_000
 		y.mutes = append(y.mutes, wire.Mute{Pole: []string{"P1", "P9"}[y.n(2)], From: from, Until: from + int64(1+y.n(20))*3_600_000})
@@ -390,6 +398,9 @@ func (y *year) readLines() {
 		}
 		delete(y.expect, l.Slot)
 		switch {
+		case abs(e.Start-e.Slot.Start-late) < 100: // to the block on the edge of too late
+			y.beyond++
+			y.expect = nil // what follows hangs on it
 		case e.Why == "" && (l.Result != wire.Played || abs(l.Started-e.Start) > 45 || l.Volume != e.Volume):
 			y.t.Errorf("%s: slot %s: foreseen at %d with %d%%, and it was %s (%s) at %d with %d%%", time.UnixMicro(y.truth).In(loa.Zone()),
 				l.Slot, e.Start, e.Volume, l.Result, l.Why, l.Started, l.Volume)

@@ -88,12 +88,16 @@ type bulletinPage struct {
 	Choices   []choice
 	Playing   bool
 	Answers   []answered
+	Hints     []bulletin.Hint // what people may take for old news
 }
 
 // Public says that people may be given the bulletin.
 func (p bulletinPage) Public() bool {
 	return slices.Contains([]bulletin.State{bulletin.Sealed, bulletin.Scheduled, bulletin.Dispatched}, p.State)
 }
+
+// repeatDays is how far back a page looks for the same words.
+const repeatDays = 7
 
 // Open says that a language is missing for which nobody answers.
 func (p bulletinPage) Open() bool {
@@ -220,6 +224,13 @@ func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
 	}
 	if page.Wait != nil {
 		askHearing(page.Sounds, *page.Wait)
+	}
+	if slices.Contains([]bulletin.State{bulletin.Draft, bulletin.Submitted, bulletin.Sealed}, b.State) {
+		before, err := d.Bulletins.List(ctx, who, bulletin.Query{Path: b.Path, Limit: 200})
+		if err != nil {
+			return page, err
+		}
+		page.Hints = b.Repeats(before, repeatDays)
 	}
 	slots, err := d.Bulletins.Slots(ctx, b.ID)
 	if err != nil {
