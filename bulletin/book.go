@@ -119,8 +119,8 @@ func credit(tx *db.Tx, place loa.Path, all []Aired) error {
 	return nil
 }
 
-// Evidence is everything that made one speaker sound at one moment.
-type Evidence struct {
+// Behind is everything that made one speaker sound at one moment.
+type Behind struct {
 	Playback
 	Pole      speaker.Pole
 	From      *Bulletin // nil for a warrant this node did not make
@@ -138,10 +138,10 @@ type Held struct {
 	Hash string
 }
 
-// Evidence finds what stood behind one line of a speaker's log.
-func (f *Flow) Evidence(ctx context.Context, who loa.Actor, box string, n int64) (e Evidence, err error) {
+// Behind finds what stood behind one line of a speaker's log.
+func (f *Flow) Behind(ctx context.Context, who loa.Actor, box string, n int64) (e Behind, err error) {
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
-		e = Evidence{}
+		e = Behind{}
 		var commune loa.Path
 		var verified int
 		err := tx.Row(`SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id, playback.planned,
@@ -164,13 +164,13 @@ func (f *Flow) Evidence(ctx context.Context, who loa.Actor, box string, n int64)
 		return e.trace(tx, commune)
 	})
 	if err != nil {
-		return Evidence{}, fmt.Errorf("read evidence: %w", err)
+		return Behind{}, fmt.Errorf("read evidence: %w", err)
 	}
 	return e, nil
 }
 
 // trace follows the line back from speaker to author.
-func (e *Evidence) trace(tx *db.Tx, commune loa.Path) error {
+func (e *Behind) trace(tx *db.Tx, commune loa.Path) error {
 	if e.Bulletin != "" {
 		b, err := load(tx, e.Bulletin)
 		if err != nil {

@@ -67,7 +67,7 @@ func previewed(t *testing.T, b *bureau) {
 	if len(aired) != 1 || aired[0].Played != 1 || aired[0].Meant != 2 || aired[0].Author != "Lê Thị Mận" || fmt.Sprint(aired[0].Approved) != "[Trần Văn Bách]" {
 		t.Errorf("the log book: %+v", aired)
 	}
-	e, err := b.flow.Evidence(ctx, writer(), two.ID, 1)
+	e, err := b.flow.Behind(ctx, writer(), two.ID, 1)
 	b.ok(err)
 	if e.From == nil || e.Warrant == nil || e.Plan == nil || len(e.Policies) == 0 || len(e.Approvals) != 1 || e.Pole.Name != "Cổng chợ" {
 		t.Errorf("evidence: %+v", e)
@@ -98,7 +98,7 @@ func previewed(t *testing.T, b *bureau) {
 			t.Errorf("%s: %d, want %d", path, got.status, want)
 		}
 	}
-	if _, err := b.flow.Evidence(ctx, person("stranger", "Người Lạ", benMai, loa.RightRead), two.ID, 1); loa.KeyOf(err) != "right.missing" {
+	if _, err := b.flow.Behind(ctx, person("stranger", "Người Lạ", benMai, loa.RightRead), two.ID, 1); loa.KeyOf(err) != "right.missing" {
 		t.Errorf("evidence for a stranger: %v", err)
 	}
 }

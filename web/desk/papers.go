@@ -19,19 +19,19 @@ import (
 	"loa/wire"
 )
 
-// words is the catalogue in the reader's language, for a paper.
-type words struct {
+// printer is the catalogue in the reader's language, for a paper.
+type printer struct {
 	*lang.Catalog
 	locale string
 }
 
 // T is the text of a key.
-func (w words) T(key string, args ...any) string { return w.Catalog.T(w.locale, key, args...) }
+func (w printer) T(key string, args ...any) string { return w.Catalog.T(w.locale, key, args...) }
 
 // word says a word of the program.
-func (w words) word(s string) string { return w.Word(w.locale, s) }
+func (w printer) word(s string) string { return w.Word(w.locale, s) }
 
-func (d *desk) words4(r *http.Request) words { return words{d.Site.Catalog, d.Site.Locale(r)} }
+func (d *desk) printer(r *http.Request) printer { return printer{d.Site.Catalog, d.Site.Locale(r)} }
 
 // printed answers with a paper. name is the file's, in plain letters.
 func (d *desk) printed(w http.ResponseWriter, r *http.Request, name string, pdf []byte) error {
@@ -44,7 +44,7 @@ func (d *desk) printed(w http.ResponseWriter, r *http.Request, name string, pdf 
 }
 
 // paperHead is the head of a paper of a commune.
-func (d *desk) paperHead(r *http.Request, in words, commune loa.Path) (paper.Head, error) {
+func (d *desk) paperHead(r *http.Request, in printer, commune loa.Path) (paper.Head, error) {
 	h := paper.Head{Made: d.Site.Clock.Now().In(loa.Zone()), Demo: d.Site.Demo}
 	u, err := d.Units.Find(r.Context(), commune)
 	if err != nil {
@@ -73,7 +73,7 @@ func (d *desk) commune(r *http.Request) (loa.Path, error) {
 // weekPaper prints lịch phát thanh tuần: the week of a day, or from Friday on
 // the coming one.
 func (d *desk) weekPaper(w http.ResponseWriter, r *http.Request) error {
-	ctx, in := r.Context(), d.words4(r)
+	ctx, in := r.Context(), d.printer(r)
 	at, err := d.commune(r)
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func toSecond(ms int64) string {
 	return time.UnixMilli(ms).In(loa.Zone()).Format("15:04:05 02/01/2006")
 }
 
-func length(in words, ms int64) string {
+func length(in printer, ms int64) string {
 	s := (ms + 500) / 1000
 	switch {
 	case s < 60:
@@ -167,7 +167,7 @@ func length(in words, ms int64) string {
 
 // whereHeard says where a row is heard: everywhere, the hamlets by name, or how
 // many speakers.
-func (d *desk) whereHeard(r *http.Request, in words, poles []bulletin.Ahead) (func(previewRow) string, error) {
+func (d *desk) whereHeard(r *http.Request, in printer, poles []bulletin.Ahead) (func(previewRow) string, error) {
 	var paths []loa.Path
 	for _, a := range poles {
 		paths = append(paths, a.Pole.Path)
@@ -202,7 +202,7 @@ func (d *desk) whereHeard(r *http.Request, in words, poles []bulletin.Ahead) (fu
 
 // monthPaper prints sổ nhật ký phát of a month.
 func (d *desk) monthPaper(w http.ResponseWriter, r *http.Request) error {
-	in := d.words4(r)
+	in := d.printer(r)
 	at, err := d.commune(r)
 	if err != nil {
 		return err
@@ -247,12 +247,12 @@ func (d *desk) monthPaper(w http.ResponseWriter, r *http.Request) error {
 // evidencePaper prints why a speaker sounded at a moment: one line of its log,
 // and everything behind it.
 func (d *desk) evidencePaper(w http.ResponseWriter, r *http.Request) error {
-	ctx, in := r.Context(), d.words4(r)
+	ctx, in := r.Context(), d.printer(r)
 	n, err := strconv.ParseInt(r.FormValue("n"), 10, 64)
 	if err != nil {
 		return loa.Errorf(loa.NotFound, "playback.unknown")
 	}
-	e, err := d.Bulletins.Evidence(ctx, web.Actor(r), r.FormValue("box"), n)
+	e, err := d.Bulletins.Behind(ctx, web.Actor(r), r.FormValue("box"), n)
 	if err != nil {
 		return err
 	}
@@ -301,7 +301,7 @@ func (d *desk) evidencePaper(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		part("paper.part_policy", row("place.label", place[0].Name), row("paper.hours", hoursOf(in, p.Hours)), row("paper.volume", fmt.Sprintf("%d %%", p.Volume)),
+		part("paper.part_policy", row("place.label", place[0].Name), row("paper.hours", allowedHours(in, p.Hours)), row("paper.volume", fmt.Sprintf("%d %%", p.Volume)),
 			row("paper.version", strconv.FormatInt(p.Version, 10)), row("paper.hash", p.Hash))
 	}
 	pdf, err := s.PDF(in)
@@ -311,8 +311,8 @@ func (d *desk) evidencePaper(w http.ResponseWriter, r *http.Request) error {
 	return d.printed(w, r, "can-cu-phat-"+strings.ToLower(e.Pole.Code)+"-"+strconv.FormatInt(e.N, 10), pdf)
 }
 
-// hoursOf is a policy's hours as a sentence.
-func hoursOf(in words, hours []wire.Hours) string {
+// allowedHours is a policy's hours as a sentence.
+func allowedHours(in printer, hours []wire.Hours) string {
 	said := make([]string, len(hours))
 	for i, h := range hours {
 		week, _ := calendar.WeekOf(h.Days)
@@ -350,7 +350,7 @@ func (d *desk) labels(w http.ResponseWriter, r *http.Request) error {
 
 // labelsPaper prints a label for every pole of a place, to hang under the horn.
 func (d *desk) labelsPaper(w http.ResponseWriter, r *http.Request) error {
-	ctx, in, at := r.Context(), d.words4(r), d.lookAt(r)
+	ctx, in, at := r.Context(), d.printer(r), d.lookAt(r)
 	phone := strings.TrimSpace(r.FormValue("phone"))
 	if len(phone) > 40 || strings.ContainsFunc(phone, func(c rune) bool { return !strings.ContainsRune("0123456789 .+()-", c) }) {
 		return loa.Errorf(loa.Invalid, "labels.phone", loa.Clip(phone))
