@@ -115,7 +115,14 @@ func (d *desk) weekPaper(w http.ResponseWriter, r *http.Request) error {
 		}
 		var at []int64
 		for _, fr := range frames {
-			if !slices.Contains(fr.Days, day.Weekday()) {
+			week, _ := calendar.WeekOf(fr.Days)
+			set := calendar.DaySet{Week: week}
+			if fr.DaySet != "" {
+				if set, err = calendar.ParseDaySet(fr.DaySet); err != nil {
+					return err
+				}
+			}
+			if !set.Has(book, day) {
 				continue
 			}
 			at = append(at, day.Midnight().Add(time.Duration(fr.From)*time.Minute).UnixMilli())
