@@ -48,8 +48,8 @@ tools:
 
 .PHONY: tools-test
 tools-test:
-	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql poppler-utils
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql
 
 .PHONY: tools-long
 tools-long:
-	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql poppler-utils chromium npm brotli
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql chromium npm brotli
