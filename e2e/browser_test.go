@@ -100,7 +100,9 @@ func openChromium(t *testing.T, more ...string) context.Context {
 func startChromium(t *testing.T, program string, more ...string) context.Context {
 	t.Helper()
 	flags := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Flag("lang", "vi"), chromedp.Flag("accept-lang", "vi"))
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Flag("lang", "vi"), chromedp.Flag("accept-lang", "vi"),
+		// a microphone that hums, and a person who allowed it
+		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true))
 	for _, f := range append(more, "disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "no-proxy-server") {
 		flags = append(flags, chromedp.Flag(f, true))
 	}

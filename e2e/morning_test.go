@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"loa"
 	"loa/bulletin"
 	"loa/e2e"
+	"loa/signer"
+	"loa/wire"
 )
 
 // morning is what the officer pastes: a date, money, the number of a law, an
@@ -95,10 +98,79 @@ func TestMorning(t *testing.T) {
 	leader.approves(second)
 	officer.stands(second)
 
+	officer.again(&steps, second)
 	officer.corrects(&steps, leader, second)
 	officer.mutes(&steps)
 	officer.quiets(&steps)
 	officer.stopsIt(&steps, leader)
+	officer.takesFirst(&steps)
+	hamletHead(chromium, t, town, &steps, leader)
+}
+
+// again puts yesterday's notice into the next session: within its approval it
+// needs no other.
+func (v *visitor) again(steps *table, id string) {
+	v.Helper()
+	before, err := v.town.Flow().Slots(v.Context(), id)
+	if err != nil {
+		v.Fatal(err)
+	}
+	v.open("/bulletins")
+	v.at("/bulletins")
+	began := time.Now()
+	v.steps = 0
+	v.tap(fmt.Sprintf("main a[href='/bulletins/%s']", id))
+	v.at("/bulletins/" + id)
+	v.tap(fmt.Sprintf("form[action='/bulletins/%s/schedule'] button[name=session]", id))
+	v.town.Eventually("one session more", 20*time.Second, func() bool {
+		now, err := v.town.Flow().Slots(v.Context(), id)
+		return err == nil && len(now) == len(before)+1
+	})
+	steps.add(v, "officer: play a notice again", "2", 2, began)
+}
+
+// takesFirst is the province's priority item: it is first in the next session by
+// itself, and one tap puts it first in another.
+func (v *visitor) takesFirst(steps *table) {
+	v.Helper()
+	t := v.town
+	editor := t.Officer("editor", "Hoàng Thị Sen", "vn/98", []loa.Right{loa.RightWrite, loa.RightDispatch, loa.RightRead})
+	board := t.Officer("board", "Ngô Thị Én", "vn/98", []loa.Right{loa.RightApprove, loa.RightRead}, signer.DutyApprove)
+	flow, ctx := t.Flow(), v.Context()
+	must := func(err error) {
+		v.Helper()
+		if err != nil {
+			v.Fatal(err)
+		}
+	}
+	b, err := flow.Draft(ctx, editor.Actor(), bulletin.Notice{Path: "vn/98", Class: wire.Priority, Title: "Bão số 14", Text: "Bão số 14 cách bờ khoảng 210 km.",
+		Scope: []loa.Path{e2e.Commune}})
+	must(err)
+	b, err = flow.Submit(ctx, editor.Actor(), b.ID)
+	must(err)
+	must(flow.Hear(ctx, board.Actor(), b.ID, loa.Hash(b.Payload), bulletin.Heard))
+	_, err = flow.Approve(ctx, board.Actor(), b.ID, board.Yes(b.Payload))
+	must(err)
+	standing := func() (all []string) {
+		slots, err := flow.Slots(ctx, b.ID)
+		must(err)
+		for _, s := range slots {
+			if !s.Cancelled {
+				all = append(all, s.Session)
+			}
+		}
+		return all
+	}
+	t.Eventually("the priority item carried", 30*time.Second, func() bool { return len(standing()) == 1 })
+	was := standing()[0]
+	v.open("/inbox")
+	v.at("/inbox")
+	began := time.Now()
+	v.steps = 0
+	v.tap(fmt.Sprintf("#in-%s details summary", b.ID))
+	v.tap(fmt.Sprintf("#in-%s form[action='/inbox/%s/take'] button:not(.primary)", b.ID, b.ID))
+	t.Eventually("the priority item moved", 20*time.Second, func() bool { all := standing(); return len(all) == 1 && all[0] != was })
+	steps.add(v, "officer: put the province's priority item first in another session", "2", 2, began)
 }
 
 // corrects mends a date in what has been sent down (Sửa và thay): the old one
@@ -184,6 +256,33 @@ func (v *visitor) stopsIt(steps *table, leader *visitor) {
 	v.tap("form[data-options] button")
 	v.sees("the stop", "document.querySelector('main .badge').innerText.includes('đã dừng phát')")
 	steps.add(v, "officer: stop what is playing", "2", 2, began)
+}
+
+// hamletHead is the head of thôn 1, whose post reaches no further: half a minute
+// spoken into the phone, and one approval at the commune.
+func hamletHead(chromium context.Context, t *testing.T, town *e2e.Town, steps *table, leader *visitor) {
+	t.Helper()
+	head := town.Officer("head", "Vũ Văn Thực", e2e.Commune+"/h/thon-1", []loa.Right{loa.RightWrite, loa.RightRead})
+	v := visit(chromium, t, town, head)
+	v.sized(screens()[0])
+	v.open("/")
+	began := time.Now()
+	v.steps = 0
+	v.tap("a[href^='/bulletins/new']")
+	v.at("/bulletins/new")
+	v.tap("[data-rec-start]")
+	v.sees("the recorder running", "!document.querySelector('[data-rec-stop]').hidden")
+	v.sees("some seconds of it", "/0:0[4-9]/.test(document.querySelector('[data-rec-time]').innerText)")
+	v.tap("[data-rec-stop]")
+	v.sees("the recording at the server", "document.querySelector('.recorder input[name=upload]').value !== ''")
+	v.tap("button[value=submit]")
+	id := v.waits()
+	steps.add(v, "hamlet head: record, stop, send (opening the form is one more)", "3", 4, began)
+	b, err := town.Flow().Find(t.Context(), town.Leader.Actor(), id)
+	if err != nil || !slices.Equal(b.Scope, []loa.Path{e2e.Commune + "/h/thon-1"}) {
+		t.Errorf("scope %v, %v; want the own hamlet alone", b.Scope, err)
+	}
+	leader.approves(id)
 }
 
 // waits reads which notice now waits for approval.

@@ -261,6 +261,16 @@ func (w *Town) ceremony(origin string) {
 	w.must(d.Close())
 }
 
+// Officer adds a person with a post over a place to a running town.
+func (w *Town) Officer(login, name string, over loa.Path, rights []loa.Right, duties ...signer.Duty) *Officer {
+	home := w.home
+	defer func() { w.home = home }()
+	w.home = over
+	o := w.person(w.DB, login, name, rights, duties...)
+	o.town = w
+	return o
+}
+
 func (w *Town) person(d *db.DB, login, name string, rights []loa.Right, duties ...signer.Duty) *Officer {
 	ctx := w.T.Context()
 	reg := &people.Register{DB: d, RPID: w.Config.RPID(), Origin: w.Config.Origin, Issuer: "Loa"}
@@ -275,7 +285,9 @@ func (w *Town) person(d *db.DB, login, name string, rights []loa.Right, duties .
 	key, err := softkey.New(p.ID)
 	w.must(err)
 	w.keys[p.ID] = key
-	w.must(signer.Bootstrap(w.Config.SignerDir, key.Member(name, []loa.Path{"vn/98"}, duties...)))
+	if len(duties) > 0 {
+		w.must(signer.Bootstrap(w.Config.SignerDir, key.Member(name, []loa.Path{"vn/98"}, duties...)))
+	}
 	jar, err := cookiejar.New(nil)
 	w.must(err)
 	return &Officer{ID: p.ID, Login: login, http: &http.Client{Jar: jar, Timeout: 30 * time.Second,

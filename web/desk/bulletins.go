@@ -86,6 +86,7 @@ type bulletinPage struct {
 	Log       []line
 	Confirmed int
 	Choices   []choice
+	Next      *choice // the coming session it does not stand in: phát lại, without a new approval
 	Playing   bool
 	Answers   []answered
 	Hints     []bulletin.Hint // what people may take for old news
@@ -246,6 +247,9 @@ func (d *desk) bulletinData(r *http.Request) (page bulletinPage, err error) {
 	if slices.Contains([]bulletin.State{bulletin.Sealed, bulletin.Scheduled, bulletin.Dispatched}, b.State) && who.May(loa.RightDispatch, b.Path) {
 		if page.Choices, err = d.choices(r, b, slots); err != nil {
 			return page, err
+		}
+		if i := slices.IndexFunc(page.Choices, func(c choice) bool { return !c.Taken }); i >= 0 && b.State != bulletin.Sealed {
+			page.Next = &page.Choices[i]
 		}
 	}
 	if page.Answers, err = d.answers(r, b); err != nil {
