@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -102,6 +103,7 @@ func TestMorning(t *testing.T) {
 	officer.corrects(&steps, leader, second)
 	officer.mutes(&steps)
 	officer.quiets(&steps)
+	officer.tries(&steps)
 	officer.stopsIt(&steps, leader)
 	officer.takesFirst(&steps)
 	hamletHead(chromium, t, town, &steps, leader)
@@ -129,6 +131,32 @@ func (v *visitor) again(steps *table, id string) {
 	steps.add(v, "officer: play a notice again", "2", 2, began)
 }
 
+// tries lets one repaired pole sound the station's test sound, and no other pole.
+func (v *visitor) tries(steps *table) {
+	v.Helper()
+	t := v.town
+	id, err := t.Author.At(t.Servers[0]).Compose(url.Values{"role": {string(wire.TestSound)}, "title": {"Phát thử"}, "text": {"Loa phát thử."}})
+	if err == nil {
+		err = t.Leader.At(t.Servers[0]).Approve(id)
+	}
+	if err != nil {
+		v.Fatal(err)
+	}
+	here, beside := t.Agents[0].Horn.Sounds(), t.Agents[1].Horn.Sounds()
+	v.open("/speakers")
+	v.at("/speakers")
+	began := time.Now()
+	v.steps = 0
+	v.tap("a[href^='/poles/DS01']")
+	v.at("/poles/DS01")
+	v.tap("form[action='/poles/DS01/test'] button")
+	t.Eventually("the pole heard", 40*time.Second, func() bool { return t.Agents[0].Horn.Sounds() > here })
+	steps.add(v, "officer: test sound at one repaired pole → heard", "2", 2, began)
+	if n := t.Agents[1].Horn.Sounds(); n != beside {
+		v.Errorf("the pole beside it sounded %d times more", n-beside)
+	}
+}
+
 // takesFirst is the province's priority item: it is first in the next session by
 // itself, and one tap puts it first in another.
 func (v *visitor) takesFirst(steps *table) {
@@ -136,24 +164,19 @@ func (v *visitor) takesFirst(steps *table) {
 	t := v.town
 	editor := t.Officer("editor", "Hoàng Thị Sen", "vn/98", []loa.Right{loa.RightWrite, loa.RightDispatch, loa.RightRead})
 	board := t.Officer("board", "Ngô Thị Én", "vn/98", []loa.Right{loa.RightApprove, loa.RightRead}, signer.DutyApprove)
-	flow, ctx := t.Flow(), v.Context()
-	must := func(err error) {
-		v.Helper()
+	id, err := editor.At(t.Servers[0]).Compose(url.Values{"path": {"vn/98"}, "class": {"priority"}, "title": {"Bão số 14"},
+		"text": {"Bão số 14 cách bờ khoảng 210 km."}})
+	if err == nil {
+		err = board.At(t.Servers[0]).Approve(id)
+	}
+	if err != nil {
+		v.Fatal(err)
+	}
+	standing := func() (all []string) {
+		slots, err := t.Flow().Slots(v.Context(), id)
 		if err != nil {
 			v.Fatal(err)
 		}
-	}
-	b, err := flow.Draft(ctx, editor.Actor(), bulletin.Notice{Path: "vn/98", Class: wire.Priority, Title: "Bão số 14", Text: "Bão số 14 cách bờ khoảng 210 km.",
-		Scope: []loa.Path{e2e.Commune}})
-	must(err)
-	b, err = flow.Submit(ctx, editor.Actor(), b.ID)
-	must(err)
-	must(flow.Hear(ctx, board.Actor(), b.ID, loa.Hash(b.Payload), bulletin.Heard))
-	_, err = flow.Approve(ctx, board.Actor(), b.ID, board.Yes(b.Payload))
-	must(err)
-	standing := func() (all []string) {
-		slots, err := flow.Slots(ctx, b.ID)
-		must(err)
 		for _, s := range slots {
 			if !s.Cancelled {
 				all = append(all, s.Session)
@@ -167,8 +190,8 @@ func (v *visitor) takesFirst(steps *table) {
 	v.at("/inbox")
 	began := time.Now()
 	v.steps = 0
-	v.tap(fmt.Sprintf("#in-%s details summary", b.ID))
-	v.tap(fmt.Sprintf("#in-%s form[action='/inbox/%s/take'] button:not(.primary)", b.ID, b.ID))
+	v.tap(fmt.Sprintf("#in-%s details summary", id))
+	v.tap(fmt.Sprintf("#in-%s form[action='/inbox/%s/take'] button:not(.primary)", id, id))
 	t.Eventually("the priority item moved", 20*time.Second, func() bool { all := standing(); return len(all) == 1 && all[0] != was })
 	steps.add(v, "officer: put the province's priority item first in another session", "2", 2, began)
 }

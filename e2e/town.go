@@ -628,8 +628,19 @@ func (o *Officer) send(method, path, kind string, body io.Reader) (int, string) 
 
 // Write types a notice and asks for approval; it gives the bulletin's id.
 func (o *Officer) Write(title, text string) (id string, err error) {
-	status, to := o.Post("/bulletins", url.Values{"path": {string(Commune)}, "title": {title}, "text": {text}, "class": {"normal"},
-		"scope": {string(Commune)}, "accent": {"north"}, "until": {time.Now().AddDate(0, 0, 3).Format(time.DateOnly)}, "do": {"submit"}})
+	return o.Compose(url.Values{"title": {title}, "text": {text}})
+}
+
+// Compose sends the form of a bulletin and asks for approval: for the commune,
+// normal, three days, unless the form says otherwise.
+func (o *Officer) Compose(form url.Values) (id string, err error) {
+	for field, usual := range map[string]string{"path": string(Commune), "class": "normal", "scope": string(Commune), "accent": "north",
+		"until": time.Now().AddDate(0, 0, 3).Format(time.DateOnly), "do": "submit"} {
+		if !form.Has(field) {
+			form.Set(field, usual)
+		}
+	}
+	status, to := o.Post("/bulletins", form)
 	if status != http.StatusSeeOther {
 		return "", fmt.Errorf("write: %d %s", status, to)
 	}
