@@ -17,6 +17,15 @@ func (f *Flow) Again(ctx context.Context, who loa.Actor, id string) (Bulletin, e
 	if err != nil {
 		return Bulletin{}, err
 	}
+	for i, r := range b.Renditions {
+		if r.Kept == 0 || r.Machine() {
+			continue
+		}
+		if i == 0 && r.Text == "" { // nothing is left to be used again
+			return Bulletin{}, r.Sounds()
+		}
+		b.Renditions[i].Upload = ""
+	}
 	n := b.Notice()
 	n.From, n.Until, n.Wanted = time.Time{}, time.Time{}, nil
 	return f.Draft(ctx, who, n)

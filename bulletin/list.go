@@ -166,6 +166,7 @@ type Playback struct {
 	Received int64
 	PoleName string // where the box stands now
 	PoleCode string
+	Sounds   bool // its bulletin's sound is still kept
 }
 
 // LogQuery says which lines of the playback log. Zero fields narrow nothing,
@@ -231,12 +232,13 @@ func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playba
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, `SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id,
 				COALESCE(bulletin.title, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
-				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at, pole.name, pole.code`+logFrom+`
+				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at, pole.name, pole.code,
+				EXISTS (SELECT 1 FROM rendition WHERE rendition.bulletin_id = bulletin.id AND rendition.media <> '' AND rendition.kept_months = 0)`+logFrom+`
 			WHERE `+strings.Join(where, " AND ")+` ORDER BY playback.planned DESC, playback.box_id LIMIT ?`, args,
 			func(scan func(...any) error) (p Playback, err error) {
 				var verified int
 				err = scan(&p.Box, &p.N, &p.Slot, &p.Warrant, &p.Bulletin, &p.Title, &p.Planned, &p.Started, &p.MS, &p.SkewUS,
-					&p.Volume, &p.Result, &p.Why, &p.Clock, &verified, &p.Degree, &p.Received, &p.PoleName, &p.PoleCode)
+					&p.Volume, &p.Result, &p.Why, &p.Clock, &verified, &p.Degree, &p.Received, &p.PoleName, &p.PoleCode, &p.Sounds)
 				p.Verified = verified == 1
 				return p, err
 			})

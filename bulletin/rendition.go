@@ -47,10 +47,22 @@ type Rendition struct {
 	Bytes      int64
 	MS         int64
 	Loudness   string // before and after
+	Kept       int    // not 0: the sound was deleted after so many months
 }
 
 // Machine reports whether the machine reads it out.
 func (r Rendition) Machine() bool { return r.Source == FromText }
+
+// Sounds is why its sound cannot be played to anybody, nil where it can.
+func (r Rendition) Sounds() error {
+	if r.Kept > 0 {
+		return loa.Errorf(loa.NotFound, "bulletin.sound_deleted", r.Kept)
+	}
+	if r.Media == "" {
+		return loa.Errorf(loa.NotFound, "bulletin.no_sound")
+	}
+	return nil
+}
 
 // Languages is what a bulletin may speak in, Vietnamese first, then the peoples
 // by their numbers. The codes are BCP 47 from the registry of ISO 639; names are
@@ -213,7 +225,7 @@ func sameSources(a, b []Rendition) bool {
 }
 
 const renditionColumns = `bulletin_id, position, lang, source, text, spoken, accent, speed, voice, spoken_by, upload, source_hash,
-	media, media_bytes, media_ms, loudness`
+	media, media_bytes, media_ms, loudness, kept_months`
 
 // keepRenditions writes the renditions of b in place of those before.
 func keepRenditions(tx *db.Tx, b Bulletin) error {
@@ -221,9 +233,9 @@ func keepRenditions(tx *db.Tx, b Bulletin) error {
 		return fmt.Errorf("keep renditions: %w", err)
 	}
 	for i, r := range b.Renditions {
-		if _, err := tx.Exec(`INSERT INTO rendition (`+renditionColumns+`) VALUES (?`+strings.Repeat(", ?", 15)+`)`,
+		if _, err := tx.Exec(`INSERT INTO rendition (`+renditionColumns+`) VALUES (?`+strings.Repeat(", ?", 16)+`)`,
 			b.ID, i, r.Lang, r.Source, r.Text, r.Spoken, r.Accent, r.Speed, r.Voice, r.SpokenBy, r.Upload, r.SourceHash,
-			r.Media, r.Bytes, r.MS, r.Loudness); err != nil {
+			r.Media, r.Bytes, r.MS, r.Loudness, r.Kept); err != nil {
 			return fmt.Errorf("keep renditions: %w", err)
 		}
 	}
@@ -245,7 +257,7 @@ func withRenditions(tx *db.Tx, all []Bulletin) error {
 		var id string
 		var position int
 		err = scan(&id, &position, &r.Lang, &r.Source, &r.Text, &r.Spoken, &r.Accent, &r.Speed, &r.Voice, &r.SpokenBy, &r.Upload, &r.SourceHash,
-			&r.Media, &r.Bytes, &r.MS, &r.Loudness)
+			&r.Media, &r.Bytes, &r.MS, &r.Loudness, &r.Kept)
 		if b := at[id]; b != nil {
 			b.Renditions = append(b.Renditions, r)
 		}

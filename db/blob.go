@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"loa"
 )
@@ -24,19 +25,47 @@ func (s *Blobs) Put(ctx context.Context, b []byte) (hash string, err error) {
 		return "", fmt.Errorf("keep blob: %w", err)
 	}
 	hash = loa.Hash(b)
-	if _, err := s.Get(hash); err != nil { // missing, or damaged
+	// Written even when it is there: it may be damaged, and a file as young as
+	// its last Put is what Remove lets alone. One that a Remove took in the very
+	// moment is written again.
+	for there := false; !there; there = s.Has(hash) {
 		if err := write(s.file(hash), b); err != nil {
 			return "", explain(fmt.Errorf("keep blob %s: %w", hash, err))
 		}
-	}
-	// Even when it was there: the process that is just putting it may not have
-	// come so far, and may never.
-	for _, folder := range []string{filepath.Dir(s.file(hash)), s.Dir} {
-		if err := syncFolder(folder); err != nil {
-			return "", explain(fmt.Errorf("keep blob %s: %w", hash, err))
+		for _, folder := range []string{filepath.Dir(s.file(hash)), s.Dir} {
+			if err := syncFolder(folder); err != nil {
+				return "", explain(fmt.Errorf("keep blob %s: %w", hash, err))
+			}
 		}
 	}
 	return hash, nil
+}
+
+// Remove deletes a blob that was last put before a moment, and reports whether
+// it is gone; a missing one is. One that was put since stays: somebody is about
+// to write down that it is needed. Several processes may remove the same.
+func (s *Blobs) Remove(hash string, before time.Time) (gone bool, err error) {
+	if !loa.IsHash(hash) {
+		return true, nil
+	}
+	name := s.file(hash)
+	info, err := os.Stat(name)
+	if err == nil && !info.ModTime().Before(before) {
+		return false, nil
+	}
+	if err == nil {
+		err = os.Remove(name)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return true, nil
+	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(name))
+	}
+	if err != nil {
+		return false, explain(fmt.Errorf("remove blob %s: %w", hash, err))
+	}
+	return true, nil
 }
 
 // write makes the file appear whole or not at all.

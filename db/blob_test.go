@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -136,5 +137,52 @@ func TestBlobsCancelled(t *testing.T) {
 	}
 	if got := files(t, s.Dir); len(got) != 0 {
 		t.Errorf("left %v", got)
+	}
+}
+
+// Remove deletes what is old, lets alone what was put since, and does not mind
+// what is missing; several at once are as one.
+func TestBlobsRemove(t *testing.T) {
+	s := &db.Blobs{Dir: t.TempDir()}
+	b := []byte("Loa xã An Bình")
+	hash, err := s.Put(t.Context(), b)
+	must(t, err)
+	file, err := s.Path(hash)
+	must(t, err)
+	then := time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
+	age := func(at time.Time) {
+		t.Helper()
+		must(t, os.Chtimes(file, at, at))
+	}
+	age(then)
+	if gone, err := s.Remove(hash, then); gone || err != nil || !s.Has(hash) {
+		t.Errorf("put at the very moment: gone %v, %v", gone, err)
+	}
+	if _, err := s.Put(t.Context(), b); err != nil { // needed again
+		t.Fatal(err)
+	}
+	if gone, err := s.Remove(hash, then.Add(time.Hour)); gone || err != nil || !s.Has(hash) {
+		t.Errorf("put again since: gone %v, %v", gone, err)
+	}
+	age(then)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if gone, err := s.Remove(hash, then.Add(time.Hour)); !gone || err != nil {
+				t.Errorf("gone %v, %v", gone, err)
+			}
+		})
+	}
+	group.Wait()
+	if s.Has(hash) || len(files(t, s.Dir)) != 0 {
+		t.Errorf("left %v", files(t, s.Dir))
+	}
+	for _, missing := range []string{hash, "", "../../etc/passwd"} {
+		if gone, err := s.Remove(missing, then); !gone || err != nil {
+			t.Errorf("Remove(%q): %v, %v", missing, gone, err)
+		}
+	}
+	if _, err := s.Put(t.Context(), b); err != nil || !s.Has(hash) {
+		t.Errorf("put after it was removed: %v", err)
 	}
 }

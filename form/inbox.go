@@ -158,3 +158,10 @@ func (r *Register) Fates(ctx context.Context, from Source) (all []Fate, err erro
 	})
 	return all, err
 }
+
+// Needs reports whether a blob is the paper of a submission.
+func Needs(tx *db.Tx, hash string) (bool, error) {
+	var n int
+	err := tx.Row(`SELECT COUNT(*) FROM submission WHERE photo = ?`, hash).Scan(&n)
+	return n > 0, err
+}

@@ -37,6 +37,7 @@ type Config struct {
 	OIDCName   string        `env:"LOA_OIDC_NAME"`        // on the button
 	Lead       time.Duration `env:"LOA_LEAD"`             // how far ahead phát ngay starts
 	Flush      time.Duration `env:"LOA_BEAT_FLUSH"`       // how often beats are written
+	KeepSound  int           `env:"LOA_KEEP_SOUND"`       // months that sound is kept after it last could be heard
 	// Speech; empty is espeak-ng alone.
 	VoiceEngine   string `env:"LOA_VOICE_ENGINE"`             // espeak-ng, command or fpt
 	VoiceFallback string `env:"LOA_VOICE_FALLBACK"`           // espeak-ng; empty: what fails, fails
@@ -48,9 +49,15 @@ type Config struct {
 	Passphrase    string `env:"LOA_SIGNER_PASSPHRASE,secret"` // handed to the child signer
 }
 
+// Months of LOA_KEEP_SOUND: as usual, and at most.
+const (
+	keepSound    = 24
+	maxKeepSound = 600
+)
+
 // FromEnv reads the configuration and fills what is left out.
 func FromEnv(getenv func(string) string) (Config, error) {
-	c := Config{Dir: "loa-data", HTTP: "127.0.0.1:8080", MQTT: "127.0.0.1:1883", Lead: 10 * time.Second, Flush: 5 * time.Second}
+	c := Config{Dir: "loa-data", HTTP: "127.0.0.1:8080", MQTT: "127.0.0.1:1883", Lead: 10 * time.Second, Flush: 5 * time.Second, KeepSound: keepSound}
 	v := reflect.ValueOf(&c).Elem()
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("env"), ",")
@@ -66,6 +73,14 @@ func FromEnv(getenv func(string) string) (Config, error) {
 			v.Field(i).SetInt(int64(d))
 			continue
 		}
+		if v.Field(i).Kind() == reflect.Int {
+			n, err := strconv.Atoi(s)
+			if err != nil || n < 1 || n > maxKeepSound {
+				return c, loa.Errorf(loa.Invalid, "config.months", name, maxKeepSound, s)
+			}
+			v.Field(i).SetInt(int64(n))
+			continue
+		}
 		v.Field(i).SetString(s)
 	}
 	return c.Filled()
@@ -78,6 +93,9 @@ func (c Config) Filled() (Config, error) {
 		return c, fmt.Errorf("find folder: %w", err)
 	}
 	c.Dir = dir
+	if c.KeepSound == 0 {
+		c.KeepSound = keepSound
+	}
 	for _, f := range []struct {
 		of    *string
 		usual string

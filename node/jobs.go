@@ -29,6 +29,7 @@ func (n *Node) jobs() []job {
 		{"tell what became of sessions", time.Minute, true, n.Bulletins.TellSessions},
 		{"roll plans", 10 * time.Minute, true, n.Bulletins.Roll},
 		{"forget old uploads", time.Hour, true, func(ctx context.Context) error { _, err := n.Uploads.Sweep(ctx); return err }},
+		{"delete old sound", 24 * time.Hour, true, n.retention().Run},
 		{"ask the province again", time.Minute, true, n.recheck},
 		{"hand over posts", time.Minute, true, n.People.HandOverDue},
 		{"forget old sign-ins", time.Hour, true, n.People.Sweep},

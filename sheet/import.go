@@ -423,3 +423,10 @@ func (w *Wrong) UnmarshalJSON(b []byte) error {
 	*w = Wrong{f.Line, f.Column, f.Value, loa.Errorf(loa.Invalid, f.Key, f.Args...)}
 	return nil
 }
+
+// Needs reports whether a blob is the file of an import.
+func Needs(tx *db.Tx, hash string) (bool, error) {
+	var n int
+	err := tx.Row(`SELECT COUNT(*) FROM register_import WHERE file = ?`, hash).Scan(&n)
+	return n > 0, err
+}

@@ -82,6 +82,19 @@ func (r *Room) Sweep(ctx context.Context) (n int, err error) {
 	err = r.write(ctx, loa.System(), func(tx *db.Tx) (journal.Entry, error) {
 		n = 0
 		for _, id := range old {
+			u, err := held(tx, id)
+			if loa.CodeOf(err) == loa.NotFound {
+				continue
+			}
+			if err != nil {
+				return journal.Entry{}, err
+			}
+			if !u.Taken {
+				err = tx.Discard(u.Source, u.Media)
+			}
+			if err != nil {
+				return journal.Entry{}, err
+			}
 			gone, err := tx.Exec(`DELETE FROM upload WHERE id = ? AND taken_at IS NULL`, id)
 			if err != nil {
 				return journal.Entry{}, err
@@ -94,4 +107,13 @@ func (r *Room) Sweep(ctx context.Context) (n int, err error) {
 		return 0, fmt.Errorf("forget uploads: %w", err)
 	}
 	return n, nil
+}
+
+// Needs reports whether an upload needs a blob: one that waits for its bulletin,
+// was taken after a moment, or is of a bulletin whose sound is still kept.
+func Needs(tx *db.Tx, hash string, after int64) (needed bool, err error) {
+	var n int
+	err = tx.Row(`SELECT COUNT(*) FROM upload WHERE (media = ? OR source = ?) AND (taken_at IS NULL OR taken_at > ?
+		OR EXISTS (SELECT 1 FROM rendition WHERE rendition.upload = upload.id AND rendition.kept_months = 0))`, hash, hash, after).Scan(&n)
+	return n > 0, err
 }

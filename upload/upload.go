@@ -246,6 +246,9 @@ func (r *Room) Remove(ctx context.Context, who loa.Actor, id string) error {
 		if err := os.RemoveAll(r.folder(id)); err != nil {
 			return journal.Entry{}, full(err)
 		}
+		if err := tx.Discard(u.Source, u.Media); err != nil {
+			return journal.Entry{}, err
+		}
 		_, err = tx.Exec(`DELETE FROM upload WHERE id = ?`, id)
 		return journal.Entry{Verb: "upload.removed", Path: u.Path, Subject: id}, err
 	})
@@ -257,8 +260,17 @@ func (r *Room) Remove(ctx context.Context, who loa.Actor, id string) error {
 
 // hold is load for a transaction that will change the upload.
 func hold(tx *db.Tx, who loa.Actor, id string) (Upload, error) {
+	u, err := held(tx, id)
+	if err == nil && u.Person != who.ID {
+		return Upload{}, loa.Errorf(loa.NotFound, "upload.unknown")
+	}
+	return u, err
+}
+
+// held is hold for the program itself.
+func held(tx *db.Tx, id string) (Upload, error) {
 	if err := tx.Lock("upload", id); err != nil && !errors.Is(err, db.ErrNone) {
 		return Upload{}, err
 	}
-	return load(tx, who, id)
+	return one(tx, id)
 }

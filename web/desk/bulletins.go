@@ -350,8 +350,8 @@ func (d *desk) sound(w http.ResponseWriter, r *http.Request) error {
 	if n, err := strconv.Atoi(r.PathValue("n")); err == nil && n >= 0 && n < len(b.Renditions) {
 		one = b.Renditions[n]
 	}
-	if one.Media == "" {
-		return loa.Errorf(loa.NotFound, "bulletin.no_sound")
+	if err := one.Sounds(); err != nil {
+		return err
 	}
 	mp3, err := d.Sound(one.Media)
 	if err != nil {

@@ -64,6 +64,9 @@ func (d *desk) sharedSound(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || n < 0 || n >= len(p.Renditions) {
 		return loa.Errorf(loa.NotFound, "bulletin.no_sound")
 	}
+	if err := p.Renditions[n].Sounds(); err != nil {
+		return err
+	}
 	mp3, err := d.Sound(p.Renditions[n].Media)
 	if err != nil {
 		return err
