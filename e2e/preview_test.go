@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -86,6 +87,17 @@ func previewed(t *testing.T, b *bureau) {
 			t.Errorf("%s: %d %s %s", path, got.status, got.header.Get("Content-Type"), got.header.Get("Content-Disposition"))
 		}
 	}
+	escaped := strings.ReplaceAll(string(dongSay), "/", "%2f") // as html/template writes a query
+	for page, button := range map[string]string{
+		"/sessions?path=" + string(dongSay): "/sessions/week.pdf?path=" + escaped,
+		"/log?path=" + string(dongSay):      "/log/month.pdf?path=" + escaped,
+		"/log/" + two.ID + "/1":             "/log/evidence.pdf?box=" + two.ID + "&amp;n=1",
+		"/speakers?path=" + string(dongSay): "/speakers/labels?path=" + escaped,
+	} {
+		man.page(page, `href="`+button+`"`)
+	}
+	b.reads(man.get("/log/evidence.pdf?box="+two.ID+"&n=1").body,
+		"Lịch cắt điện", e.Playback.Warrant, "Trần Văn Bách", "phát đủ")
 	man.page("/speakers/labels?path="+string(dongSay), "2 nhãn", "Số điện thoại của xã")
 	for path, want := range map[string]int{
 		"/log/evidence.pdf?box=" + two.ID + "&n=99":                 http.StatusNotFound,
@@ -100,6 +112,22 @@ func previewed(t *testing.T, b *bureau) {
 	}
 	if _, err := b.flow.Behind(ctx, person("stranger", "Người Lạ", benMai, loa.RightRead), two.ID, 1); loa.KeyOf(err) != "right.missing" {
 		t.Errorf("evidence for a stranger: %v", err)
+	}
+}
+
+// reads asks for each text in what poppler reads from a paper. A table breaks a
+// hash over lines: white space counts for nothing.
+func (b *bureau) reads(pdf string, want ...string) {
+	b.t.Helper()
+	read := exec.CommandContext(b.t.Context(), "pdftotext", "-", "-")
+	read.Stdin = strings.NewReader(pdf)
+	out, err := read.Output()
+	b.ok(err)
+	squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
+	for _, w := range want {
+		if w == "" || !strings.Contains(squeeze(string(out)), squeeze(w)) {
+			b.t.Errorf("the paper does not say %q:\n%s", w, out)
+		}
 	}
 }
 

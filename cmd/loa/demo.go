@@ -27,6 +27,7 @@ type town struct {
 	node   *node.Node
 	people map[string]*role // by login
 	horns  []*horn          // in the order of the poles
+	form   string           // the address of an outside body's form
 	keysMu sync.Mutex       // one assertion at a time
 }
 
@@ -135,7 +136,10 @@ func (t *town) start(ctx context.Context, once bool) (wait func() error, err err
 	if err := t.words(ctx); err != nil {
 		return wait, err
 	}
-	return wait, t.rules(ctx)
+	if err := t.rules(ctx); err != nil {
+		return wait, err
+	}
+	return wait, t.outside(ctx)
 }
 
 // speakers puts up the poles and starts an agent under each: it asks with its
@@ -269,20 +273,25 @@ func (t *town) welcome(ctx context.Context) error {
 		}
 		say("  %-18s %-42s %s/sign-in/link/%s\n", r.name, r.post, t.origin(), token)
 	}
+	say("  %-18s %-42s %s\n", "Cơ quan ngoài", "Điện lực khu vực Lam Xuyên 2 gửi tin", t.form)
 	say("\n%d cụm loa đang nghe. Cứ ít phút có một bản tin mới. Dừng: Ctrl+C\n", len(t.horns))
 	return nil
 }
 
-// live keeps the town busy: a notice now and then, through the same calls as
-// the pages.
+// live lays the officer's desk and keeps the town busy: a notice now and then,
+// through the same calls as the pages. Speech takes a while, so the addresses
+// are printed before.
 func (t *town) live(ctx context.Context) error {
 	notices, err := stageNotices(loa.WallClock{}.Now())
 	if err != nil {
 		return err
 	}
-	if err := t.await(ctx, notices); err != nil {
+	if err := t.morning(ctx); ctx.Err() != nil {
+		return nil // told to end while it was laid
+	} else if err != nil {
 		return err
 	}
+	fmt.Fprintln(t.app.out, "Bàn làm việc của Đài xã Đồng Sậy đã bày xong: kho tư liệu, chương trình hai buổi, mẫu tin, tin của tỉnh.")
 	for i := 0; ; i = (i + 1) % len(notices) {
 		if n := notices[i]; n.kind == "xa" || n.kind == "thon" || n.kind == "tinh" {
 			if _, err := t.send(ctx, n); err != nil && ctx.Err() == nil {

@@ -121,8 +121,9 @@ func (t *town) actor(ctx context.Context, login string) (loa.Actor, error) {
 	return t.node.People.Actor(ctx, t.people[login].id)
 }
 
-// rules sets hours, volume and the station's two daily sessions (quy chế, with
-// the whole day open so that the demonstration speaks at any hour).
+// rules sets hours, volume, the station's two daily sessions and the regulation
+// behind them (quy chế). The sealed hours leave the whole day open, so that the
+// demonstration speaks whenever somebody looks at it.
 func (t *town) rules(ctx context.Context) error {
 	vinh, err := t.actor(ctx, "vinh")
 	if err != nil {
@@ -156,7 +157,14 @@ func (t *town) rules(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	khoi, err := t.actor(ctx, "khoi")
+	if err != nil {
+		return err
+	}
+	return t.node.Bulletins.SetRegulation(ctx, khoi, bulletin.Regulation{Path: "vn/98/98011", Number: "31/QĐ-UBND (giả định)",
+		Basis: "Quy chế hoạt động của Đài truyền thanh xã Đồng Sậy (giả định)", Minutes: 45, Sessions: 2,
+		Hours: []wire.Hours{{Days: weekdays, From: 5*60 + 30, Until: 6*60 + 15}, {Days: weekdays, From: 17 * 60, Until: 17*60 + 45}},
+		From:  now.Add(-time.Hour).UnixMilli()})
 }
 
 // words fills the lexicon of the stage's commune (từ điển đọc).
@@ -192,7 +200,7 @@ func stagePoles() ([]speaker.Pole, error) {
 
 // notice is one text of the stage.
 type notice struct {
-	kind  string // xa, thon, tinh: play now and then; cho-buoi, cho-duyet: wait; once-…: for -once
+	kind  string // xa, thon, tinh: play now and then; cho-…: wait on somebody's desk; once-…: for -once
 	title string
 	text  string
 }
@@ -232,12 +240,20 @@ func (n notice) cast() cast {
 	switch n.kind {
 	case "thon":
 		return cast{"thuc", "khoi", "vn/98/98011/h/xuan-vuc-4", []loa.Path{"vn/98/98011/h/xuan-vuc-4"}}
-	case "tinh":
+	case "tinh", "cho-xa":
 		return cast{"sen", "vinh", "vn/98", []loa.Path{"vn/98"}}
 	case "once-tinh":
 		return cast{"sen", "vinh", "vn/98", []loa.Path{"vn/98/98002", "vn/98/98024", "vn/98/98037"}}
 	}
 	return cast{"man", "khoi", "vn/98/98011", []loa.Path{"vn/98/98011"}}
+}
+
+// class is priority for what the province wants every commune to carry.
+func (n notice) class() wire.Class {
+	if n.kind == "cho-xa" {
+		return wire.Priority
+	}
+	return wire.Normal
 }
 
 // write has a notice typed and approval asked for.
@@ -247,19 +263,29 @@ func (t *town) write(ctx context.Context, n notice) (bulletin.Bulletin, error) {
 	if err != nil {
 		return bulletin.Bulletin{}, err
 	}
-	b, err := t.node.Bulletins.Draft(ctx, writer, bulletin.Notice{Path: c.path, Class: wire.Normal, Title: n.title, Text: n.text, Scope: c.scope})
+	return t.ask(ctx, writer, bulletin.Notice{Path: c.path, Class: n.class(), Title: n.title, Text: n.text, Scope: c.scope})
+}
+
+// ask is a draft for which its writer asks approval.
+func (t *town) ask(ctx context.Context, writer loa.Actor, n bulletin.Notice) (bulletin.Bulletin, error) {
+	b, err := t.node.Bulletins.Draft(ctx, writer, n)
 	if err != nil {
 		return b, err
 	}
 	return t.node.Bulletins.Submit(ctx, writer, b.ID)
 }
 
-// approve has the leader read the notice to its end and say yes with a passkey.
-func (t *town) approve(ctx context.Context, n notice, b bulletin.Bulletin) (approver loa.Actor, err error) {
-	if approver, err = t.actor(ctx, n.cast().leader); err != nil {
+// approve has a leader read the notice, or hear a recording, to its end and say
+// yes with a passkey.
+func (t *town) approve(ctx context.Context, leader string, b bulletin.Bulletin) (approver loa.Actor, err error) {
+	if approver, err = t.actor(ctx, leader); err != nil {
 		return approver, err
 	}
-	if err := t.node.Bulletins.Hear(ctx, approver, b.ID, loa.Hash(b.Payload), bulletin.Read); err != nil {
+	how := bulletin.Heard
+	if b.Main().Machine() {
+		how = bulletin.Read
+	}
+	if err := t.node.Bulletins.Hear(ctx, approver, b.ID, loa.Hash(b.Payload), how); err != nil {
 		return approver, err
 	}
 	yes, err := t.softApprove(ctx, approver.ID, b.Payload)
@@ -280,7 +306,7 @@ func (t *town) send(ctx context.Context, n notice) (bulletin.Bulletin, error) {
 	if err != nil {
 		return b, err
 	}
-	approver, err := t.approve(ctx, n, b)
+	approver, err := t.approve(ctx, n.cast().leader, b)
 	if err != nil {
 		return b, err
 	}
@@ -288,39 +314,6 @@ func (t *town) send(ctx context.Context, n notice) (bulletin.Bulletin, error) {
 		return b, err
 	}
 	return t.node.Bulletins.Dispatch(ctx, b.ID)
-}
-
-// await leaves work on the desk: a notice that stands in the next session, and
-// one that waits for the leader's approval.
-func (t *town) await(ctx context.Context, notices []notice) error {
-	for _, n := range notices {
-		if n.kind != "cho-buoi" && n.kind != "cho-duyet" {
-			continue
-		}
-		b, err := t.write(ctx, n)
-		if err != nil {
-			return err
-		}
-		if n.kind == "cho-duyet" {
-			continue
-		}
-		approver, err := t.approve(ctx, n, b)
-		if err != nil {
-			return err
-		}
-		sessions, err := t.node.Bulletins.Sessions(ctx, b.Path, 7)
-		if err != nil {
-			return err
-		}
-		next := sessions[min(1, len(sessions)-1)] // the first may be about to end
-		if _, err := t.node.Bulletins.Schedule(ctx, approver, b.ID, []bulletin.Choice{{Day: next.Day, Part: next.Part}}); err != nil {
-			return err
-		}
-		if _, err := t.node.Bulletins.Dispatch(ctx, b.ID); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // free picks the address to listen on: the one named, or the next free port

@@ -69,7 +69,7 @@ func TestStageNotices(t *testing.T) {
 			t.Errorf("%s: %+v", n.title, c)
 		}
 	}
-	for _, kind := range []string{"xa", "thon", "tinh", "cho-buoi", "cho-duyet", "once-xa", "once-tinh"} {
+	for _, kind := range []string{"xa", "thon", "tinh", "cho-buoi", "cho-duyet", "cho-xa", "once-xa", "once-tinh"} {
 		if kinds[kind] == 0 {
 			t.Errorf("no notice of kind %s", kind)
 		}

@@ -274,17 +274,7 @@ func (d *desk) receive(r *http.Request) (in parcel, err error) {
 
 // wholeFile passes a whole file through the room.
 func (d *desk) wholeFile(ctx context.Context, r *http.Request, path loa.Path, name string, b []byte) (upload.Upload, error) {
-	who := web.Actor(r)
-	u, err := d.Uploads.Begin(ctx, who, writesFor(r, path), upload.File, name, int64(len(b)))
-	if err != nil {
-		return u, err
-	}
-	for at := 0; at < len(b); at += upload.MaxPiece {
-		if _, err := d.Uploads.Piece(ctx, who, u.ID, int64(at), b[at:min(at+upload.MaxPiece, len(b))]); err != nil {
-			return u, err
-		}
-	}
-	return d.Uploads.Finish(ctx, who, u.ID)
+	return d.Uploads.Whole(ctx, web.Actor(r), writesFor(r, path), name, b)
 }
 
 // keepUploads takes the recordings of a notice, so that they are not forgotten.
