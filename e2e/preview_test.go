@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"loa"
+	"loa/bulletin"
 	"loa/calendar"
 	"loa/db/dbtest"
 	"loa/wire"
@@ -41,8 +42,23 @@ func previewed(t *testing.T, b *bureau) {
 	if page := man.page(at + "&pole=" + codes[two.ID]); strings.Contains(page, "không phát: xem") {
 		t.Error("the pole that is not muted has silent rows")
 	}
-	man.page(at+"&day=2026-11-29", "Ngày này chưa có gì để phát")
+	man.page(at+"&day=2026-11-29", "Ngày này chưa có gì để phát", "chỉ hiện từ ba ngày trước")
 	man.page("/preview?path="+string(thon1), "Đình làng")
+
+	// The regulation of the day says how many minutes are many.
+	rule := bulletin.Regulation{Path: dongSay, Number: "31/QĐ-UBND", Minutes: 30, Sessions: 2, From: 1,
+		Hours: []wire.Hours{{Days: []int{1, 2, 3, 4, 5, 6, 7}, From: 5 * 60, Until: 20 * 60}}}
+	b.ok(b.flow.SetRegulation(ctx, writer(), rule))
+	long := notice()
+	long.Text = strings.Repeat(long.Text+" ", 30)
+	b.dispatched(long, evening())
+	if page := man.page(at); strings.Contains(page, "mỗi ngày") {
+		t.Error("an hour a day is not enough for two notices")
+	}
+	b.tick()
+	rule.Minutes, rule.Sessions, rule.From, rule.Override = 1, 1, 2, "thử"
+	b.ok(b.flow.SetRegulation(ctx, writer(), rule))
+	man.page(at, "Ngày 23/11 phát", "quá 1 phút mỗi ngày")
 
 	guest := &browser{b, "", &http.Client{}, "vi"}
 	guest.page("/loa/"+codes[two.ID], "Cổng chợ", codes[two.ID], "Lịch cắt điện")

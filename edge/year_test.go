@@ -25,6 +25,13 @@ import (
 // nothing disturbs it, the agent must do with every slot exactly what
 // wire.Expect, which pages show, said it would. Two weeks of it run always, two
 // years of 365 days in make test-long.
+//
+// It was seen to fail, within the first two weeks, when choose no longer asked
+// again for a slot that had waited for another ("sounds, and the hours of vn/97
+// are shut"), when prepare no longer asked SlotAllowed ("foreseen silent by
+// policy.hours, and it was refused (warrant.plays_day)"), and when SlotAllowed
+// itself, which agent and preview share, let everything pass ("sounds, and the
+// hours of vn/97 are shut").
 func TestYear(t *testing.T) {
 	t.Parallel()
 	days, seeds := 14, []uint64{1}
@@ -36,6 +43,9 @@ func TestYear(t *testing.T) {
 		y.live(days)
 		t.Logf("seed %d, %d days: %d blocks of sound checked, %d of them by a clock that lied; %d slots compared with the preview (%d heard, %d silent), %d beyond it; %d reboots, %d plans",
 			seed, days, y.blocks, y.lied, y.heard+y.silent, y.heard, y.silent, y.beyond, y.reboots, y.version)
+		if t.Failed() { // a breach ends the year early: that it was short is no news
+			return
+		}
 		if y.heard < days || y.silent < days/2 || y.reboots < days/30 {
 			t.Errorf("seed %d: the year was too quiet to prove anything", seed)
 		}
@@ -78,6 +88,7 @@ type year struct {
 
 	away  int64 // until then, UTC µs, there is no network
 	lying bool  // the clock was taken from a battery that is wrong
+	due   int64 // when the agent asked to be asked again, UTC µs
 
 	plan   wire.Plan // what the agent holds
 	held   []wire.Policy
@@ -147,7 +158,7 @@ func (y *year) start(box machine) {
 func (y *year) tellTime() {
 	at := y.a.clock.set(y.truth, y.hand.Now())
 	y.ok(y.a.keep.update(func(s *state) { s.Clock = at }))
-	y.lying = false
+	y.lying, y.due = false, 0
 }
 
 // setPolicy gives a place new hours from now on.
@@ -183,22 +194,17 @@ func (y *year) setPolicy(path loa.Path) {
 // day makes the day's bulletins and slots.
 func (y *year) day() {
 	for range 1 + y.n(2) {
-		s := y.sounds[y.n(len(y.sounds))]
 		w := wire.Warrant{Kind: "play", ID: loa.NewID(time.UnixMicro(y.truth)), Class: wire.Normal, Issuer: y.commune, Author: "p1", Title: "tin",
 			Scope: []wire.Place{{Path: []loa.Path{y.commune, y.commune + "/h/a", y.commune, y.commune + "/h/b", "vn/97"}[y.n(5)]}},
-			From:  y.ms() - int64(y.n(6))*3_600_000, Until: y.ms() + int64(20+y.n(100))*3_600_000, PlaysDay: 2 + y.n(6), Plays: 6 + y.n(12), Cap: 50 + y.n(50),
-			Speech: "synthetic", Approval: "passkey",
-			Media: []wire.Media{{Hash: loa.Hash(s), Bytes: int64(len(s)), MS: int64(len(s)) / wire.FrameBytes * wire.FrameDuration.Milliseconds(), Form: wire.CanonicalForm}}}
+			From:  y.ms() - int64(y.n(6))*3_600_000, Until: y.ms() + int64(20+y.n(100))*3_600_000, PlaysDay: 2 + y.n(6), Plays: 7 + y.n(12), Cap: 50 + y.n(50),
+			Speech: "synthetic", Approval: "passkey"}
 		switch y.n(5) {
 		case 0:
 			w.Class = wire.Priority
 		case 1:
 			w.Role = wire.Music
 		}
-		w.Issuer = w.Scope[0].Path
-		b := must(seal.Seal(wire.WarrantType, must(wire.Encode(w)), y.authority))
-		y.put(b)
-		y.warrants[loa.Hash(b)] = w
+		y.approve(w)
 	}
 	for h, w := range y.warrants { // nobody plans what is long over
 		if w.Until < y.ms()-yearDay {
@@ -231,9 +237,13 @@ func (y *year) day() {
 	}
 	if y.one(2) { // one would end with the hours, but waits a second for another
 		shut := y.midnight() + yearDay + 450*60_000
-		b := wire.Slot{ID: fmt.Sprintf("%d-b", y.midnight()/yearDay), Warrant: known[y.n(len(known))]}
+		fresh := func() string { // nothing but the hours may silence it
+			return y.approve(wire.Warrant{Kind: "play", ID: loa.NewID(time.UnixMicro(y.truth)), Class: wire.Normal, Author: "p1", Title: "tin",
+				Scope: []wire.Place{{Path: y.commune}}, From: y.ms(), Until: shut + yearDay/24, PlaysDay: 1, Plays: 1, Cap: 100, Speech: "synthetic", Approval: "passkey"})
+		}
+		b := wire.Slot{ID: fmt.Sprintf("%d-b", y.midnight()/yearDay), Warrant: fresh()}
 		b.Start = shut - wire.SlotMS(b, y.warrants[b.Warrant])
-		a := wire.Slot{ID: fmt.Sprintf("%d-a", y.midnight()/yearDay), Warrant: known[y.n(len(known))]}
+		a := wire.Slot{ID: fmt.Sprintf("%d-a", y.midnight()/yearDay), Warrant: fresh()}
 		a.Start = b.Start - wire.SlotMS(a, y.warrants[a.Warrant]) + 1000
 		y.slots = append(y.slots, a, b)
 	}
@@ -247,15 +257,27 @@ func (y *year) day() {
 	}
 }
 
+// approve seals a warrant with a sound, and says its hash.
+func (y *year) approve(w wire.Warrant) string {
+	s := y.sounds[y.n(len(y.sounds))]
+	w.Issuer = w.Scope[0].Path
+	w.Media = []wire.Media{{Hash: loa.Hash(s), Bytes: int64(len(s)), MS: int64(len(s)) / wire.FrameBytes * wire.FrameDuration.Milliseconds(), Form: wire.CanonicalForm}}
+	b := must(seal.Seal(wire.WarrantType, must(wire.Encode(w)), y.authority))
+	y.put(b)
+	y.warrants[loa.Hash(b)] = w
+	return loa.Hash(b)
+}
+
 // place hands the agent all that is new, as a beacon would have it fetch.
 func (y *year) place() {
 	if !y.online() {
 		return
 	}
 	y.disturbed()
-	if y.a.clock.state() == wire.ClockUnknown || y.lying {
+	if !y.right() {
 		y.tellTime()
 	}
+	y.due = 0
 	b := must(seal.Seal(wire.PlacementType, must(wire.Encode(y.placement)), y.authority))
 	y.put(b)
 	y.ok(y.a.keep.update(func(s *state) {
@@ -323,6 +345,7 @@ func (y *year) reboot() {
 		wall = wall.AddDate(2*y.n(2)-1, 0, 0)
 		lying = true
 	}
+	y.due = 0
 	y.advanceOnly(time.Duration(1+y.n(900)) * time.Second)
 	wall = wall.Add(time.Duration(1+y.n(60)) * time.Second)
 	y.hand = loa.NewHandClock(wall)
@@ -355,10 +378,15 @@ func (y *year) disturbed() {
 	y.expect = nil
 }
 
+// right reports whether the agent's clock tells the true time, to the millisecond.
+func (y *year) right() bool {
+	return !y.lying && y.a.clock.state() != wire.ClockUnknown && abs(y.deviceNow()-y.truth) <= 1000
+}
+
 // foresee asks the preview about everything that is still to come, once the agent
 // is at rest.
 func (y *year) foresee() {
-	if y.lying || y.a.clock.state() == wire.ClockUnknown || y.plan.Version == 0 || abs(y.deviceNow()-y.truth) > 1000 ||
+	if !y.right() || y.plan.Version == 0 ||
 		y.a.player.current != nil || len(y.a.player.scheduled) > 0 {
 		return
 	}
@@ -430,8 +458,12 @@ func (y *year) turn() time.Duration {
 		}
 	}
 	drain()
-	wait := y.a.step(y.skip)
-	drain()
+	wait := time.Duration(y.due-y.truth) * time.Microsecond
+	if wait <= 0 {
+		wait = y.a.step(y.skip)
+		y.due = y.truth + wait.Microseconds()
+		drain()
+	}
 	y.readLines()
 	return wait
 }
@@ -543,7 +575,7 @@ func (y *year) live(days int) {
 				next = min(next, time.Duration(y.away-y.truth)*time.Microsecond+time.Millisecond)
 			}
 		}
-		if y.expect == nil && !y.lying && y.a.clock.state() != wire.ClockUnknown {
+		if y.expect == nil && y.right() {
 			next = min(next, 5*time.Second) // at rest soon
 		}
 		if len(p.scheduled) > 0 {

@@ -10,6 +10,7 @@ import (
 	"loa/bulletin"
 	"loa/calendar"
 	"loa/lang"
+	"loa/speaker"
 	"loa/web"
 )
 
@@ -22,6 +23,7 @@ type previewPage struct {
 	Poles  []bulletin.Ahead
 	Days   []previewDay
 	Day    previewDay
+	Later  bool // the day lies beyond the plan: standing items have no slot yet
 	Rows   []previewRow
 	Hints  []bulletin.Hint
 }
@@ -95,6 +97,7 @@ func (d *desk) ahead(w http.ResponseWriter, r *http.Request) error {
 			page.Day = one
 		}
 	}
+	page.Later = page.Day.At > d.Site.Clock.Now().Add(speaker.PlanLife).UnixMilli()
 	onDay := func(ms int64) bool { return day(time.UnixMilli(ms)) == page.Day.Date }
 	for _, row := range all {
 		if onDay(row.Start) {
@@ -105,7 +108,12 @@ func (d *desk) ahead(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for _, h := range bulletin.Conflicts(shown, near, 0) {
+	rule, _, err := d.Bulletins.Regulation(ctx, at.Commune(), time.UnixMilli(page.Day.At))
+	if err != nil {
+		return err
+	}
+	most := time.Duration(rule.Minutes*rule.Sessions) * time.Minute
+	for _, h := range bulletin.Conflicts(shown, near, most) {
 		if onDay(h.At) {
 			page.Hints = append(page.Hints, h)
 		}
