@@ -16,7 +16,7 @@ demo-once: tools ## the main job once, without a browser, with a table of proof
 
 .PHONY: test
 test: tools-test ## everything needed, then all tests, on both databases
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 .PHONY: test-long
 test-long: tools-long ## the tests that take long: crashes at random moments, a browser, fuzzing
