@@ -48,7 +48,7 @@ func doctor(ctx context.Context, a *app) error {
 	checkDatabase(ctx, c, say)
 	checkSounds(ctx, c, say)
 	checkKeys(ctx, c, say)
-	for _, program := range []string{"ffmpeg", "espeak-ng"} {
+	for _, program := range []string{"ffmpeg", "espeak-ng", "pdftotext"} {
 		path, err := exec.LookPath(program)
 		if err != nil {
 			say(false, program+" is not installed")
