@@ -11,6 +11,7 @@ import (
 	"loa"
 	"loa/bulletin"
 	"loa/calendar"
+	"loa/db"
 	"loa/db/dbtest"
 	"loa/wire"
 )
@@ -114,6 +115,29 @@ func previewed(t *testing.T, b *bureau) {
 	}
 	b.reads(man.get("/log/evidence.pdf?box="+two.ID+"&n=1").body,
 		"Lịch cắt điện", e.Playback.Warrant, "Trần Văn Bách", "phát đủ")
+	// The line leads to its sound, until the retention period is over.
+	why := "/log/" + two.ID + "/1"
+	sound := "/bulletins/" + e.Playback.Bulletin + "/sound/0"
+	man.page("/log?path="+string(dongSay), why+"#sound", "Nghe lại")
+	man.page(why, sound)
+	if got := man.get(sound); got.status != http.StatusOK || got.header.Get("Content-Type") != "audio/mpeg" {
+		t.Errorf("the sound of a line: %d", got.status)
+	}
+	b.ok(b.flow.DB.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE rendition SET kept_months = 24 WHERE bulletin_id = ?`, e.Playback.Bulletin)
+		return err
+	}))
+	for _, path := range []string{why, "/bulletins/" + e.Playback.Bulletin} {
+		if page := man.page(path, "Âm thanh đã xóa theo thời hạn lưu (24 tháng)"); strings.Contains(page, "<audio") {
+			t.Errorf("%s still has a player", path)
+		}
+	}
+	if page := man.page("/log?path=" + string(dongSay)); strings.Contains(page, "Nghe lại") {
+		t.Error("the log still offers the deleted sound")
+	}
+	if got := man.get(sound); got.status != http.StatusNotFound || !strings.Contains(got.body, "24 tháng") {
+		t.Errorf("the deleted sound: %d", got.status)
+	}
 	man.page("/speakers/labels?path="+string(dongSay), "2 nhãn", "Số điện thoại của xã")
 	for path, want := range map[string]int{
 		"/log/evidence.pdf?box=" + two.ID + "&n=99":                 http.StatusNotFound,
