@@ -161,6 +161,7 @@ func TestOutward(t *testing.T) {
 			Box: box.ID, N: 1, Slot: plan.Slots[0].ID, Warrant: b.Warrant, Bulletin: b.ID, Title: b.Title,
 			Planned: plan.Slots[0].Start, Started: plan.Slots[0].Start + 4, MS: 1234, SkewUS: 4200, Volume: 70,
 			Result: wire.Played, Clock: wire.ClockTrusted, Verified: true, Degree: "A", Received: w.now(),
+			PoleName: box.Pole.Name, PoleCode: box.Pole.Code, Sounds: true,
 		}, log[0]); diff != "" {
 			t.Error("playback:", diff)
 		}
@@ -461,36 +462,31 @@ func TestSession(t *testing.T) {
 	})
 }
 
-// TestPushedPastItsEnd: a priority item goes before the others, but not at the
-// price of pushing one of them past the end its warrant has.
+// TestPushedPastItsEnd: a priority item goes before the others. One that would
+// then sound past the end its warrant has leaves the plan, and the day's running
+// order says so: it is kept and shown, never dropped in silence.
 func TestPushedPastItsEnd(t *testing.T) {
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
 		short := notice()
 		short.Until = time.UnixMilli(at("06:00:05"))
-		first := w.scheduled(short, morning())
+		first := w.dispatched(short, morning())
 		if first.MS() > 5000 || first.MS() < 1000 {
 			t.Fatalf("it sounds for %d ms", first.MS())
 		}
 		urgent := notice()
 		urgent.Class = wire.Priority
-		b := w.sealed(urgent)
-		_, err := w.flow.Schedule(ctx, writer(), b.ID, []bulletin.Choice{morning()})
-		w.wants(err, loa.Conflict, "schedule.outside_warrant")
-		if got := w.bulletin(b.ID).State; got != bulletin.Sealed {
-			t.Errorf("the priority item is %s", got)
+		b := w.dispatched(urgent, morning())
+		plan := w.plan(dongSay).Slots
+		if len(plan) != 1 || plan[0].Warrant != b.Warrant || plan[0].Start != at("06:00:00") {
+			t.Errorf("the plan holds %+v, want the priority item alone", plan)
 		}
-		slots, err := w.flow.Slots(ctx, b.ID)
+		p, err := w.flow.Programme(ctx, dongSay, "2026-11-23")
 		w.ok(err)
-		kept, err := w.flow.Slots(ctx, first.ID)
-		w.ok(err)
-		if len(slots) != 0 || len(kept) != 1 || kept[0].Start != at("06:00:00") {
-			t.Errorf("slots %+v beside %+v", slots, kept)
+		if out := p.Orders[0].Out; len(out) != 1 || out[0].Bulletin != first.ID {
+			t.Errorf("fallen out: %+v, want %s", out, first.ID)
 		}
-		// Behind it there is room: the same item, not urgent.
-		_, err = w.flow.Schedule(ctx, writer(), w.sealed(notice()).ID, []bulletin.Choice{morning()})
-		w.ok(err)
 	})
 }
 

@@ -438,7 +438,7 @@ func TestDeskLog(t *testing.T) {
 	b.ok(err)
 	for day, sum := range map[string]string{
 		"2026-11-22": "1 lượt, 1 lượt phát đủ", "2026-11-23": "2 lượt, 1 lượt phát đủ", "2026-11-24": "1 lượt, 1 lượt phát đủ",
-		"2026-11-25": "0 lượt, 0 lượt phát đủ", "": "2 lượt, 1 lượt phát đủ", "yesterday": "2 lượt, 1 lượt phát đủ",
+		"2026-11-25": "Ngày này chưa có lượt phát nào.", "": "2 lượt, 1 lượt phát đủ", "yesterday": "2 lượt, 1 lượt phát đủ",
 	} {
 		man.page("/log?day="+day, sum)
 		man.page("/log?path="+string(thon1)+"&day="+day, sum)
