@@ -183,7 +183,7 @@ func (f *Flow) Totals(ctx context.Context, who loa.Actor, q LogQuery) (all []Tot
 	where, args := q.narrow()
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, `SELECT playback.degree, COUNT(*), SUM(CASE WHEN playback.result = 'played' THEN 1 ELSE 0 END),
-				SUM(CASE WHEN playback.why = ? THEN 1 ELSE 0 END)`+logFrom+` WHERE `+strings.Join(where, " AND ")+` GROUP BY playback.degree ORDER BY playback.degree`,
+				SUM(CASE WHEN playback.why = ? THEN 1 ELSE 0 END)`+q.tables()+` WHERE `+strings.Join(where, " AND ")+` GROUP BY playback.degree ORDER BY playback.degree`,
 			append([]any{wire.WhyMuted}, args...), func(scan func(...any) error) (t Totals, err error) {
 				return t, scan(&t.Degree, &t.Lines, &t.Played, &t.Muted)
 			})

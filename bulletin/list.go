@@ -4,6 +4,7 @@ package bulletin
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ func (f *Flow) Find(ctx context.Context, who loa.Actor, id string) (b Bulletin, 
 type Query struct {
 	Path                loa.Path // the unit and everything below it
 	States              []State
+	Author              string // person id
 	Category            Category
 	Role                wire.Role // of the library
 	NoRole              bool      // ordinary bulletins only
@@ -45,23 +47,34 @@ type Query struct {
 	Limit               int       // 50 by default
 }
 
+// open reports whether only bulletins are asked for that have not ended: some
+// days' worth, however many years the database keeps.
+func (q Query) open() bool {
+	return len(q.States) > 0 && !slices.ContainsFunc(q.States, func(s State) bool { return s == Cancelled || s == Stopped || s == Expired })
+}
+
 // List lists bulletins, the newest first.
 func (f *Flow) List(ctx context.Context, who loa.Actor, q Query) (all []Bulletin, err error) {
 	if err := who.Must(loa.RightRead, q.Path); err != nil {
 		return nil, err
 	}
 	from, to := db.PrefixRange(string(q.Path))
-	path := "path"
-	if q.Path.Commune() == "" { // most rows match: walk them by id, the newest first, and not by place to sort them all
+	path, state, order := "path", "(state || '')", "id" // most of a year has ended: its state finds nothing
+	if q.open() {                                       // few rows of many: find them by state, whatever their place
+		path, state, order = "(path || '')", "state", "(id || '')"
+	} else if q.Path.Commune() == "" { // most rows match: walk them by id, the newest first, and not by place to sort them all
 		path = "(path || '')"
 	}
 	where := []string{`(` + path + ` = ? OR (` + path + ` >= ? AND ` + path + ` < ?))`}
 	args := []any{q.Path, from, to}
 	if len(q.States) > 0 {
-		where = append(where, `state IN (?`+strings.Repeat(", ?", len(q.States)-1)+`)`)
+		where = append(where, state+` IN (?`+strings.Repeat(", ?", len(q.States)-1)+`)`)
 		for _, s := range q.States {
 			args = append(args, string(s))
 		}
+	}
+	if q.Author != "" {
+		where, args = append(where, `author = ?`), append(args, q.Author)
 	}
 	if q.Category != "" {
 		where, args = append(where, `category = ?`), append(args, string(q.Category))
@@ -90,7 +103,7 @@ func (f *Flow) List(ctx context.Context, who loa.Actor, q Query) (all []Bulletin
 	}
 	args = append(args, q.Limit)
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, `SELECT `+columns+` FROM bulletin WHERE `+strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT ?`, args, scan)
+		all, err = db.All(tx, `SELECT `+columns+` FROM bulletin WHERE `+strings.Join(where, " AND ")+` ORDER BY `+order+` DESC LIMIT ?`, args, scan)
 		if err != nil {
 			return err
 		}
@@ -180,7 +193,8 @@ type LogQuery struct {
 	Failed   bool        // only what was meant and did not play to its end, without what a mute kept silent
 	From     time.Time   // planned at or after
 	Until    time.Time   // planned before
-	Limit    int         // 200 by default, 5000 at most
+	Offset   int
+	Limit    int // 200 by default, 5000 at most
 }
 
 // narrow is the condition of a query, and what stands in it.
@@ -190,12 +204,12 @@ func (q LogQuery) narrow() (where []string, args []any) {
 		args = append(args, values...)
 	}
 	from, to := db.PrefixRange(string(q.Place))
-	and(`(pole.path = ? OR (pole.path >= ? AND pole.path < ?))`, q.Place, from, to)
+	and(`box.pole_id = pole.id AND playback.box_id = box.id AND (pole.path = ? OR (pole.path >= ? AND pole.path < ?))`, q.Place, from, to)
 	if q.Result != "" {
 		and(`playback.result = ?`, string(q.Result))
 	}
 	if q.Failed {
-		and(`playback.result <> ? AND playback.why <> ?`, string(wire.Played), wire.WhyMuted)
+		and(`playback.result <> 'played' AND playback.why <> ?`, wire.WhyMuted) // as the index playback_failed says it
 	}
 	if q.Pole != "" {
 		and(`pole.id = ?`, q.Pole)
@@ -215,9 +229,15 @@ func (q LogQuery) narrow() (where []string, args []any) {
 	return where, args
 }
 
-// logFrom is where the log is read.
-const logFrom = ` FROM playback JOIN box ON box.id = playback.box_id JOIN pole ON pole.id = box.pole_id
-	LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id`
+// tables is where the log is read, joined by narrow. SQLite works in the order
+// given: a commune's log begins with its few boxes, a province's with the minute.
+func (q LogQuery) tables() string {
+	from := `playback CROSS JOIN box CROSS JOIN pole`
+	if q.Bulletin == "" && (q.Place.Commune() != "" || q.Pole != "") {
+		from = `pole CROSS JOIN box CROSS JOIN playback`
+	}
+	return ` FROM ` + from + ` LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id`
+}
 
 // Log lists playbacks, the newest first.
 func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playback, err error) {
@@ -228,13 +248,13 @@ func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playba
 		q.Limit = 200
 	}
 	where, args := q.narrow()
-	args = append(args, min(q.Limit, 5000))
+	args = append(args, min(q.Limit, 5000), max(0, q.Offset))
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, `SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id,
 				COALESCE(bulletin.title, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
 				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at, pole.name, pole.code,
-				EXISTS (SELECT 1 FROM rendition WHERE rendition.bulletin_id = bulletin.id AND rendition.media <> '' AND rendition.kept_months = 0)`+logFrom+`
-			WHERE `+strings.Join(where, " AND ")+` ORDER BY playback.planned DESC, playback.box_id LIMIT ?`, args,
+				EXISTS (SELECT 1 FROM rendition WHERE rendition.bulletin_id = bulletin.id AND rendition.media <> '' AND rendition.kept_months = 0)`+q.tables()+`
+			WHERE `+strings.Join(where, " AND ")+` ORDER BY playback.planned DESC, playback.box_id, playback.n LIMIT ? OFFSET ?`, args,
 			func(scan func(...any) error) (p Playback, err error) {
 				var verified int
 				err = scan(&p.Box, &p.N, &p.Slot, &p.Warrant, &p.Bulletin, &p.Title, &p.Planned, &p.Started, &p.MS, &p.SkewUS,
@@ -279,8 +299,9 @@ func (f *Flow) Quiet(ctx context.Context, who loa.Actor, place loa.Path, since t
 	}
 	from, to := db.PrefixRange(string(place))
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, `SELECT DISTINCT path FROM box WHERE state = 'placed' AND (path = ? OR (path >= ? AND path < ?))
-			AND path NOT IN (SELECT box.path FROM playback JOIN box ON box.id = playback.box_id WHERE playback.planned >= ? AND playback.result = ?)
+		all, err = db.All(tx, `SELECT path FROM (SELECT DISTINCT path FROM box WHERE state = 'placed' AND (path = ? OR (path >= ? AND path < ?))) AS commune
+			WHERE NOT EXISTS (SELECT 1 FROM box CROSS JOIN playback
+				WHERE box.path = commune.path AND playback.box_id = box.id AND playback.planned >= ? AND playback.result = ?)
 			ORDER BY path`, []any{place, from, to, since.UnixMilli(), string(wire.Played)},
 			func(scan func(...any) error) (p loa.Path, err error) { return p, scan(&p) })
 		return err

@@ -268,8 +268,12 @@ func (f *Flow) Messages(ctx context.Context, who loa.Actor, place loa.Path, sinc
 		return nil, err
 	}
 	from, to := db.PrefixRange(string(place))
+	commune := "commune"
+	if place.Commune() == "" { // most rows match: walk the last day's by its hours
+		commune = "(commune || '')"
+	}
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, `SELECT data FROM session_message WHERE (commune = ? OR (commune >= ? AND commune < ?)) AND at >= ? ORDER BY at DESC, commune LIMIT ?`,
+		all, err = db.All(tx, `SELECT data FROM session_message WHERE (`+commune+` = ? OR (`+commune+` >= ? AND `+commune+` < ?)) AND at >= ? ORDER BY at DESC, commune LIMIT ?`,
 			[]any{place.Commune(), from, to, since.UnixMilli(), limit}, func(scan func(...any) error) (m Message, err error) {
 				var data string
 				if err := scan(&data); err != nil {

@@ -64,11 +64,17 @@ const standing = ` FROM pole
 	LEFT JOIN box ON box.id = (SELECT MAX(b.id) FROM box b WHERE b.pole_id = pole.id AND b.state = '` + Placed + `')
 	LEFT JOIN health ON health.box_id = box.id
 	LEFT JOIN (SELECT pole AS code, MAX(until_ms) AS until FROM mute WHERE from_ms <= ? AND until_ms > ? GROUP BY pole) AS hush ON hush.code = pole.code
-	WHERE pole.removed_at IS NULL AND (pole.path = ? OR (pole.path >= ? AND pole.path < ?))`
+	WHERE pole.removed_at IS NULL`
 
-func standingArgs(tx *db.Tx, place loa.Path) []any {
+// standingAt is standing at or below a place. Above the communes most poles
+// match: SQLite walks them in the order of the list and not to sort them all.
+func standingAt(tx *db.Tx, place loa.Path) (q string, args []any) {
+	path := "pole.path"
+	if place.Commune() == "" {
+		path = "(pole.path || '')"
+	}
 	from, to := db.PrefixRange(string(place))
-	return []any{tx.NowMS(), tx.NowMS(), place, from, to}
+	return standing + ` AND (` + path + ` = ? OR (` + path + ` >= ? AND ` + path + ` < ?))`, []any{tx.NowMS(), tx.NowMS(), place, from, to}
 }
 
 // Poles lists poles in the order of their places and names.
@@ -77,15 +83,16 @@ func (r *Register) Poles(ctx context.Context, q PoleQuery) (all []Standing, err 
 		q.Limit = 50
 	}
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		from, at := standingAt(tx, q.Place)
 		where, args := q.narrow(tx.NowMS())
-		args = append(append(standingArgs(tx, q.Place), args...), q.Limit, max(0, q.Offset))
-		all, err = db.All(tx, standingColumns+standing+where+` ORDER BY pole.path, pole.name_sort, pole.id LIMIT ? OFFSET ?`, args, scanStanding)
+		args = append(append(at, args...), q.Limit, max(0, q.Offset))
+		all, err = db.All(tx, `SELECT `+standingColumns+from+where+` ORDER BY pole.path, pole.name_sort, pole.id LIMIT ? OFFSET ?`, args, scanStanding)
 		return err
 	})
 	return all, err
 }
 
-const standingColumns = `SELECT COALESCE(box.id, ''), COALESCE(box.stale, 0), COALESCE(hush.until, 0),
+const standingColumns = `COALESCE(box.id, ''), COALESCE(box.stale, 0), COALESCE(hush.until, 0),
 	COALESCE(health.at, 0), COALESCE(health.state, ''), COALESCE(health.warrant, ''), COALESCE(health.volume, 0), ` + poleColumns
 
 func scanStanding(scan func(...any) error) (s Standing, err error) {
@@ -168,7 +175,8 @@ func (r *Register) Count(ctx context.Context, place loa.Path) (s Sums, err error
 		for i := range counts {
 			to = append(to, &counts[i])
 		}
-		if err := tx.Row(q+standing, append(args, standingArgs(tx, place)...)...).Scan(to...); err != nil {
+		from, at := standingAt(tx, place)
+		if err := tx.Row(q+from, append(args, at...)...).Scan(to...); err != nil {
 			return err
 		}
 		s.By = map[string]int{}
@@ -187,7 +195,7 @@ func (r *Register) Standing(ctx context.Context, code string) (s Standing, err e
 		if err != nil {
 			return err
 		}
-		s, err = scanStanding(tx.Row(standingColumns+standing+` AND pole.id = ?`, append(standingArgs(tx, p.Path), p.ID)...).Scan)
+		s, err = scanStanding(tx.Row(`SELECT `+standingColumns+standing+` AND pole.id = ?`, tx.NowMS(), tx.NowMS(), p.ID).Scan)
 		return err
 	})
 	return s, err
@@ -220,11 +228,11 @@ func (r *Register) Waiting(ctx context.Context, place loa.Path) (all []Box, err 
 func (r *Register) SilentSince(ctx context.Context, place loa.Path, since time.Time, limit int) (all []Standing, count int, err error) {
 	const silent = ` AND hush.until IS NULL AND box.id IS NOT NULL AND COALESCE(health.at, box.made_at) < ?`
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
-		args := append(standingArgs(tx, place), since.UnixMilli())
-		if err := tx.Row(`SELECT COUNT(*)`+standing+silent, args...).Scan(&count); err != nil {
-			return err
-		}
-		all, err = db.All(tx, standingColumns+standing+silent+` ORDER BY COALESCE(health.at, 0), pole.id LIMIT ?`, append(args, limit), scanStanding)
+		from, args := standingAt(tx, place)
+		all, err = db.All(tx, `SELECT COUNT(*) OVER (), `+standingColumns+from+silent+` ORDER BY COALESCE(health.at, 0), pole.id LIMIT ?`,
+			append(args, since.UnixMilli(), limit), func(scan func(...any) error) (Standing, error) {
+				return scanStanding(func(to ...any) error { return scan(append([]any{&count}, to...)...) })
+			})
 		return err
 	})
 	return all, count, err

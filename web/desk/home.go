@@ -107,19 +107,23 @@ func (d *desk) homeData(r *http.Request) (homePage, error) {
 	if page.Asking, err = d.People.Asking(ctx, who); err != nil {
 		return page, err
 	}
-	open, err := d.Bulletins.List(ctx, who, bulletin.Query{Path: at, Limit: 200,
-		States: []bulletin.State{bulletin.Draft, bulletin.Submitted, bulletin.Approved, bulletin.Sealed}})
+	mine, err := d.Bulletins.List(ctx, who, bulletin.Query{Path: at, States: []bulletin.State{bulletin.Draft}, Author: who.ID, Limit: 200})
 	if err != nil {
 		return page, err
 	}
-	for _, b := range open {
-		mine := b.Author == who.ID
-		switch {
-		case b.State == bulletin.Draft && mine && b.Note != "":
+	for _, b := range mine {
+		if b.Note != "" {
 			page.Returned = append(page.Returned, b)
-		case b.State == bulletin.Draft && mine:
+		} else {
 			page.Drafts = append(page.Drafts, b)
-		case b.State == bulletin.Sealed && who.May(loa.RightDispatch, b.Path):
+		}
+	}
+	sealed, err := d.Bulletins.List(ctx, who, bulletin.Query{Path: at, States: []bulletin.State{bulletin.Sealed}, Limit: 200})
+	if err != nil {
+		return page, err
+	}
+	for _, b := range sealed {
+		if who.May(loa.RightDispatch, b.Path) {
 			page.Ready = append(page.Ready, b)
 		}
 	}
@@ -132,11 +136,15 @@ func (d *desk) homeData(r *http.Request) (homePage, error) {
 	if page.Sums, err = d.Speakers.Count(ctx, at); err != nil {
 		return page, err
 	}
-	if page.Away, err = d.Speakers.Poles(ctx, speaker.PoleQuery{Place: at, State: speaker.Away, Limit: homeShows}); err != nil {
-		return page, err
+	if page.Sums.By[speaker.Away] > 0 {
+		if page.Away, err = d.Speakers.Poles(ctx, speaker.PoleQuery{Place: at, State: speaker.Away, Limit: homeShows}); err != nil {
+			return page, err
+		}
 	}
-	if page.Playing, err = d.onAir(r, at); err != nil {
-		return page, err
+	if page.Sums.By[speaker.Sounding] > 0 {
+		if page.Playing, err = d.onAir(r, at); err != nil {
+			return page, err
+		}
 	}
 	if page.Failed, err = d.failed(r, at); err != nil {
 		return page, err

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -29,13 +30,14 @@ type logPage struct {
 	Results  []wire.Result
 	Rows     []line
 	Totals   []bulletin.Totals // by degree of proof, never added together
-	Full     bool              // there are more rows than a page holds
-	Query    string            // the same log in another form
+	Before   string            // addresses of the pages before and after, "" for none
+	After    string
+	Query    string // the same log in another form
 }
 
-// logLength is how many rows one page of the log shows at most, and one file.
+// How many rows one page of the log shows, and how many one file holds at most.
 const (
-	logLength = 1000
+	logLength = 100
 	logFile   = 5000
 )
 
@@ -44,13 +46,19 @@ func (d *desk) log(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if q.Offset, err = strconv.Atoi(r.FormValue("row")); err != nil || q.Offset < 0 {
+		q.Offset = 0
+	}
 	q.Limit = logLength + 1
 	rows, err := d.Bulletins.Log(r.Context(), web.Actor(r), q)
 	if err != nil {
 		return err
 	}
-	if page.Full = len(rows) > logLength; page.Full {
-		rows = rows[:logLength]
+	if len(rows) > logLength {
+		rows, page.After = rows[:logLength], fmt.Sprintf("/log?%s&row=%d", page.Query, q.Offset+logLength)
+	}
+	if q.Offset > 0 {
+		page.Before = fmt.Sprintf("/log?%s&row=%d", page.Query, max(0, q.Offset-logLength))
 	}
 	for _, p := range rows {
 		page.Rows = append(page.Rows, line{p, p.PoleCode, p.PoleName})
