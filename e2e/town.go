@@ -254,7 +254,7 @@ func (w *Town) ceremony(origin string) {
 	w.must(err)
 	_, err = (&unit.Register{DB: d}).Import(ctx, loa.System(), strings.NewReader(stage), false)
 	w.must(err)
-	w.Author = w.person(d, "author", "Lê Thị Mận", []loa.Right{loa.RightWrite, loa.RightDispatch, loa.RightSpeakers, loa.RightRead},
+	w.Author = w.person(d, "author", "Lê Thị Mận", []loa.Right{loa.RightWrite, loa.RightDispatch, loa.RightSpeakers, loa.RightForm, loa.RightRead},
 		signer.DutyPlace, signer.DutyStop)
 	w.Leader = w.person(d, "leader", "Trần Bá Khôi", []loa.Right{loa.RightApprove, loa.RightDispatch, loa.RightPeople, loa.RightRead},
 		signer.DutyApprove, signer.DutyPolicy, signer.DutyStop, signer.DutyRoster)
