@@ -235,10 +235,7 @@ func (s Session) sequence(live []Item, now int64) (all []Item) {
 
 // timed gives every item its start, and says by how much the session is too long.
 func (s Session) timed(all []Item, now int64) (items []Item, over int64) {
-	at := s.Start
-	if now+tooLate >= s.Start {
-		at = now + tooLate
-	}
+	at := max(now+tooLate, s.Start)
 	taken := append(slices.Clone(s.taken), s.Relays...)
 	for _, it := range all {
 		if it.Slot != "" && it.fast(now) {

@@ -144,7 +144,7 @@ func (f *Flow) succeed(tx *db.Tx, who loa.Actor, b *Bulletin) (s succession, err
 		}
 	}
 	for _, it := range slots {
-		if _, err := tx.Exec(`UPDATE slot SET cancelled_at = ? WHERE id = ?`, tx.NowMS(), it.Slot.ID); err != nil {
+		if _, err := tx.Exec(`UPDATE slot SET cancelled_at = ? WHERE id = ?`, tx.NowMS(), it.ID); err != nil {
 			return s, err
 		}
 		switch err := f.inherit(tx, b, it); {
@@ -205,7 +205,7 @@ func slotsAhead(tx *db.Tx, bulletin string) ([]aheadSlot, error) {
 		WHERE bulletin_id = ? AND start_ms > ? AND cancelled_at IS NULL ORDER BY commune, start_ms, id`, []any{bulletin, tx.NowMS()},
 		func(scan func(...any) error) (s aheadSlot, err error) {
 			var priority int
-			err = scan(&s.ID, &s.Slot.Bulletin, &s.Commune, &s.Session, &priority, &s.Position, &s.Start, &s.MS)
+			err = scan(&s.ID, &s.Bulletin, &s.Commune, &s.Session, &priority, &s.Position, &s.Start, &s.MS)
 			s.Priority = priority == 1
 			return s, err
 		})

@@ -65,13 +65,14 @@ func (b Bulletin) row() []any {
 	if b.Chime {
 		chime = 1
 	}
-	words := b.Title
+	var words strings.Builder
+	words.WriteString(b.Title)
 	for _, r := range b.Renditions {
-		words += "\n" + r.Text
+		words.WriteString("\n" + r.Text)
 	}
 	return []any{b.ID, b.Path, b.Author, b.AuthorName, string(b.State), string(b.Class), b.Title, string(b.Role), string(b.Category),
 		b.Office, b.Origin, strings.Join(scope, "\n"), b.From, b.Until, b.PlaysDay, b.Plays, b.Repeat, chime, strings.Join(wanted, "\n"),
-		b.Payload, b.Warrant, b.StopBytes, b.Note, b.MadeAt, b.ChangedAt, lang.Fold(words)}
+		b.Payload, b.Warrant, b.StopBytes, b.Note, b.MadeAt, b.ChangedAt, lang.Fold(words.String())}
 }
 
 func insert(tx *db.Tx, b Bulletin) error {

@@ -36,7 +36,7 @@ func (r Reader) pdf(ctx context.Context, b []byte) (text string, err error) {
 		name = "pdftotext"
 	}
 	_, err = sandbox.Box{Self: r.Self, Dir: dir}.Run(ctx, name, "-enc", "UTF-8", "-nopgbrk", "-l", maxPages, "source", "text")
-	failed, ran := errors.AsType[sandbox.Failed](err)
+	failed, ran := errors.AsType[sandbox.FailedError](err)
 	switch {
 	case errors.Is(err, sandbox.ErrMissing):
 		return "", loa.Errorf(loa.Unavailable, "document.no_pdftotext").Because(err)

@@ -72,9 +72,9 @@ func TestOutsideBody(t *testing.T) {
 		w.tick()
 		sent, err := forms.Send(ctx, from, "power", cut(), jpegOf(t))
 		w.ok(err)
-		inbox, err := forms.Inbox(ctx, writer(), province)
+		_, err = forms.Inbox(ctx, writer(), province)
 		w.wants(err, loa.Forbidden, "right.missing")
-		inbox, err = forms.Inbox(ctx, writer(), dongSay)
+		inbox, err := forms.Inbox(ctx, writer(), dongSay)
 		w.ok(err)
 		if len(inbox) != 1 || inbox[0].ID != sent.ID || inbox[0].Sender != made.Sender || inbox[0].Photo == "" || !w.flow.Blobs.Has(inbox[0].Photo) {
 			t.Fatalf("inbox: %+v", inbox)

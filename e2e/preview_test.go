@@ -117,17 +117,17 @@ func previewed(t *testing.T, b *bureau) {
 		"Lịch cắt điện", e.Playback.Warrant, "Trần Văn Bách", "phát đủ")
 	// The line leads to its sound, until the retention period is over.
 	why := "/log/" + two.ID + "/1"
-	sound := "/bulletins/" + e.Playback.Bulletin + "/sound/0"
+	sound := "/bulletins/" + e.Bulletin + "/sound/0"
 	man.page("/log?path="+string(dongSay), why+"#sound", "Nghe lại")
 	man.page(why, sound)
 	if got := man.get(sound); got.status != http.StatusOK || got.header.Get("Content-Type") != "audio/mpeg" {
 		t.Errorf("the sound of a line: %d", got.status)
 	}
 	b.ok(b.flow.DB.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(`UPDATE rendition SET kept_months = 24 WHERE bulletin_id = ?`, e.Playback.Bulletin)
+		_, err := tx.Exec(`UPDATE rendition SET kept_months = 24 WHERE bulletin_id = ?`, e.Bulletin)
 		return err
 	}))
-	for _, path := range []string{why, "/bulletins/" + e.Playback.Bulletin} {
+	for _, path := range []string{why, "/bulletins/" + e.Bulletin} {
 		if page := man.page(path, "Âm thanh đã xóa theo thời hạn lưu (24 tháng)"); strings.Contains(page, "<audio") {
 			t.Errorf("%s still has a player", path)
 		}

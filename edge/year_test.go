@@ -104,7 +104,7 @@ const yearDay = int64(24 * 3_600_000) // ms
 
 func newYear(t *testing.T, seed uint64) *year {
 	rootKey := must(seal.NewKey())
-	y := &year{t: t, rng: rand.New(rand.NewPCG(seed, 2026)), authority: must(seal.NewKey()), dispatch: must(seal.NewKey()), //nolint:gosec // a fixed seed is the point
+	y := &year{t: t, rng: rand.New(rand.NewPCG(seed, 2026)), authority: must(seal.NewKey()), dispatch: must(seal.NewKey()),
 		root: seal.Root{Name: "year", Keys: []string{seal.EncodePublic(rootKey.Public)}, Threshold: 1, Demo: true}, dir: t.TempDir(),
 		truth: time.Date(2026, 1, 1, 0, 0, 0, 0, loa.Zone()).UnixMicro(), commune: commune, policies: map[loa.Path]wire.Policy{}, hashes: map[loa.Path]string{},
 		warrants: map[string]wire.Warrant{}, ended: map[string]int{}, skip: map[string]bool{}, boot: 1,

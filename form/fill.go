@@ -169,7 +169,7 @@ func plain(f Field, value string) error {
 func found(field, text string, words []string) (all []Hint) {
 	folded := lang.Fold(text)
 	for _, w := range words {
-		if at := strings.Index(folded, w); at >= 0 {
+		if found := strings.Contains(folded, w); found {
 			all = append(all, Hint{field, w})
 		}
 	}

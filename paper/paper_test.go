@@ -110,11 +110,11 @@ func TestWeek(t *testing.T) {
 		"Đồng Sậy, ngày 23 tháng 11 năm 2026", "LỊCH PHÁT THANH TUẦN", "Từ thứ Hai 23/11 đến Chủ nhật 29/11/2026",
 		"Thứ Hai 23/11/2026 · rằm tháng Mười", "05:30–06:15", "Toàn xã", "Không có tin, bài", "NGƯỜI PHỤ TRÁCH ĐÀI", "TM. ỦY BAN NHÂN DÂN", "(Ký, đóng dấu, ghi rõ họ tên)")
 	marked(t, text)
-	real, err := week(false).PDF(vi(t))
+	plain, err := week(false).PDF(vi(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(read(t, "week-real", real), "MÔ PHỎNG") {
+	if strings.Contains(read(t, "week-real", plain), "MÔ PHỎNG") {
 		t.Error("a real paper says it is simulated")
 	}
 	if len(pdf) > 120<<10 {

@@ -30,22 +30,22 @@ type Box struct {
 	Trusted bool   // our own bytes: a sandbox with parts missing will do
 }
 
-// Failed is a program in the sandbox that failed or was killed.
-type Failed struct {
+// FailedError is a program in the sandbox that failed or was killed.
+type FailedError struct {
 	State string // "exit status 1", "signal: killed"
 	Code  int    // its exit code, −1 when it was killed
 	Log   string // the end of what it wrote
 }
 
 // Error is for the log.
-func (f Failed) Error() string { return f.State + ": " + f.Log }
+func (f FailedError) Error() string { return f.State + ": " + f.Log }
 
 // ErrMissing is a program that this machine does not have.
 var ErrMissing = errors.New("the program is not installed")
 
 // Run runs a program, a name to find or a path, and returns the end of what it
 // wrote. Without the whole sandbox nothing runs (sandbox.none) unless the box is
-// Trusted; a program that ran and failed is Failed, one that is absent ErrMissing.
+// Trusted; a program that ran and failed is FailedError, one that is absent ErrMissing.
 func (b Box) Run(ctx context.Context, name string, args ...string) (log string, err error) {
 	program, err := exec.LookPath(name)
 	if err != nil {
@@ -77,10 +77,10 @@ func (b Box) Run(ctx context.Context, name string, args ...string) (log string, 
 	case !errors.As(err, &exit):
 		return "", fmt.Errorf("run sandbox: %w", err)
 	}
-	failed := Failed{exit.String(), exit.ExitCode(), string(out.b)}
+	failed := FailedError{exit.String(), exit.ExitCode(), string(out.b)}
 	switch failed.Code {
 	case exitNoSandbox:
-		return "", loa.Errorf(loa.Unavailable, "sandbox.none").Because(errors.New(failed.Error())) // not a Failed: the program never ran
+		return "", loa.Errorf(loa.Unavailable, "sandbox.none").Because(errors.New(failed.Error())) // no FailedError: the program never ran
 	case exitUsage, exitNoExec:
 		return "", fmt.Errorf("run sandbox: %s", failed.Error())
 	}

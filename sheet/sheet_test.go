@@ -228,7 +228,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 	random := make([]byte, 4000)
 	for i := range random {
-		random[i] = byte(rand.IntN(256)) //nolint:gosec // any bytes do
+		random[i] = byte(rand.IntN(256))
 	}
 	for _, c := range []struct {
 		name string

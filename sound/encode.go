@@ -136,7 +136,7 @@ func (e Encoder) decode(ctx context.Context, j job) error {
 // damaged blames the source when ffmpeg ran and failed or met a limit;
 // everything else is the machine's fault.
 func damaged(err error) error {
-	failed, ok := errors.AsType[sandbox.Failed](err)
+	failed, ok := errors.AsType[sandbox.FailedError](err)
 	switch {
 	case !ok:
 		return fmt.Errorf("decode: %w", err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -273,13 +274,11 @@ func FuzzSniff(f *testing.F) {
 	known := []sound.Format{sound.WAV, sound.MP3, sound.Ogg, sound.MOV, sound.Matroska, sound.FLAC, sound.ADTS, sound.AMR}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		format, err := sound.Sniff(b)
-		for _, k := range known {
-			if k == format {
-				if err != nil {
-					t.Fatalf("%q and %v", format, err)
-				}
-				return
+		if slices.Contains(known, format) {
+			if err != nil {
+				t.Fatalf("%q and %v", format, err)
 			}
+			return
 		}
 		if format != "" || loa.CodeOf(err) != loa.Invalid {
 			t.Fatalf("%q, %v", format, err)

@@ -99,11 +99,11 @@ func scanStanding(scan func(...any) error) (s Standing, err error) {
 	var l loose
 	var stale int
 	h := &s.Health
-	if err := scan(append([]any{&s.Box, &stale, &s.Muted, &h.At, &h.State, &h.Warrant, &h.Volume}, s.Pole.fields(&l)...)...); err != nil {
+	if err := scan(append([]any{&s.Box, &stale, &s.Muted, &h.At, &h.State, &h.Warrant, &h.Volume}, s.fields(&l)...)...); err != nil {
 		return s, err
 	}
 	s.Stale = stale == 1
-	return s, s.Pole.finish(l)
+	return s, s.finish(l)
 }
 
 func (q PoleQuery) narrow(now int64) (where string, args []any) {
@@ -164,10 +164,11 @@ type Sums struct {
 // Count is the sums of a place in one query.
 func (r *Register) Count(ctx context.Context, place loa.Path) (s Sums, err error) {
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
-		q := `SELECT COUNT(*), COALESCE(SUM(pole.horns), 0)`
+		var q strings.Builder
+		q.WriteString(`SELECT COUNT(*), COALESCE(SUM(pole.horns), 0)`)
 		var args []any
 		for _, state := range States() {
-			q += `, COALESCE(SUM(CASE WHEN ` + stateIs(state) + ` THEN 1 ELSE 0 END), 0)`
+			q.WriteString(`, COALESCE(SUM(CASE WHEN ` + stateIs(state) + ` THEN 1 ELSE 0 END), 0)`)
 			args = append(args, stateArgs(state, tx.NowMS())...)
 		}
 		counts := make([]int, len(States()))
@@ -176,7 +177,7 @@ func (r *Register) Count(ctx context.Context, place loa.Path) (s Sums, err error
 			to = append(to, &counts[i])
 		}
 		from, at := standingAt(tx, place)
-		if err := tx.Row(q+from, append(args, at...)...).Scan(to...); err != nil {
+		if err := tx.Row(q.String()+from, append(args, at...)...).Scan(to...); err != nil {
 			return err
 		}
 		s.By = map[string]int{}

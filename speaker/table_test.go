@@ -245,7 +245,7 @@ func TestImport(t *testing.T) {
 
 		poles, err := (&speaker.Register{DB: n.db}).Poles(ctx, speaker.PoleQuery{Place: dongSay})
 		n.ok(err)
-		if len(poles) != 2 || poles[0].Name != "Cổng Chùa" || poles[0].Cap != 70 || poles[0].Facts.Sensitive != "worship" || poles[0].At.Lat != 20_420_000 ||
+		if len(poles) != 2 || poles[0].Name != "Cổng Chùa" || poles[0].Cap != 70 || poles[0].Sensitive != "worship" || poles[0].At.Lat != 20_420_000 ||
 			poles[1].Technology != "fm" || poles[1].Cap != 80 || len(poles[1].Code) != 8 {
 			t.Errorf("%+v", poles)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -112,8 +111,7 @@ func length(folder string) (int64, error) {
 		if strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		at, err := strconv.ParseInt(e.Name(), 10, 64)
-		if err != nil || at != end {
+		if e.Name() != pieceName(end) {
 			break
 		}
 		info, err := e.Info()

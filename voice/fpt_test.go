@@ -101,7 +101,7 @@ func TestFPTCallback(t *testing.T) {
 		t.Fatal(err, f.Refused())
 	}
 	for _, token := range []string{"", "x", strings.Repeat("a", 26)} {
-		res, err := http.Post(calls.Base+token, "application/json", strings.NewReader(`{"success":"true","message":"http://10.0.0.1/"}`)) //nolint:noctx // a stranger's call
+		res, err := http.Post(calls.Base+token, "application/json", strings.NewReader(`{"success":"true","message":"http://10.0.0.1/"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func TestFPTFails(t *testing.T) {
 		{"no sound", "voice.not_wav", func(f *voicetest.FPT, _ *voice.FPT) { f.NotSound = true }},
 		{"endless", "voice.too_long", func(f *voicetest.FPT, _ *voice.FPT) { f.Endless = true }},
 		{"pieces of several forms", "voice.not_wav", func(f *voicetest.FPT, _ *voice.FPT) { f.Rates = true }},
-		{"nobody there", "voice.failed", func(f *voicetest.FPT, _ *voice.FPT) { f.Server.Close() }},
+		{"nobody there", "voice.failed", func(f *voicetest.FPT, _ *voice.FPT) { f.Close() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := voicetest.NewFPT(t)

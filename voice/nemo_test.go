@@ -222,10 +222,5 @@ func agrees(got, want string) bool {
 			}
 		}
 	}
-	for _, w := range tries {
-		if w == got {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(tries, got)
 }

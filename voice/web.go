@@ -72,7 +72,7 @@ func (r *reader) serviceCode() (int, string) {
 		return 0, ""
 	}
 	var words []string
-	for _, part := range strings.Split(strings.Trim(m, "*#"), "*") {
+	for part := range strings.SplitSeq(strings.Trim(m, "*#"), "*") {
 		words = append(words, "sao "+spellDigits(part))
 	}
 	return len(m), strings.Join(words, " ") + " thăng"

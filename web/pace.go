@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -67,8 +68,8 @@ func Behind(proxies []netip.Prefix, next http.Handler) http.Handler {
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
 		if err == nil && ours(peer.Addr().Unmap()) {
 			list := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-			for i := len(list) - 1; i >= 0; i-- {
-				a, err := netip.ParseAddr(strings.TrimSpace(list[i]))
+			for _, l := range slices.Backward(list) {
+				a, err := netip.ParseAddr(strings.TrimSpace(l))
 				if err != nil {
 					break // what stands before cannot be trusted either
 				}

@@ -216,7 +216,7 @@ func Form(r *http.Request) error {
 // File reads a form with one file in it, nil where none was chosen. All of it is
 // held in memory: the route's limit bounds it.
 func File(r *http.Request, name string, limit int64) ([]byte, error) {
-	err := r.ParseMultipartForm(limit)
+	err := r.ParseMultipartForm(limit) //nolint:gosec // the route bounds the body
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):

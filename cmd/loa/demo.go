@@ -287,7 +287,7 @@ func (t *town) live(ctx context.Context) error {
 		return err
 	}
 	if err := t.morning(ctx); ctx.Err() != nil {
-		return nil // told to end while it was laid
+		return nil //nolint:nilerr // told to end while it was laid
 	} else if err != nil {
 		return err
 	}

@@ -78,9 +78,8 @@ func (d *desk) importData(r *http.Request, at loa.Path) (page importPage, err er
 // importFile takes a file and tries it. What is wrong with the file as a whole
 // is told on the page it was sent from.
 func (d *desk) importFile(w http.ResponseWriter, r *http.Request) error {
-	err := r.ParseMultipartForm(1 << 20)
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	err := r.ParseMultipartForm(1 << 20) //nolint:gosec // the route bounds the body
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		err = loa.Errorf(loa.Invalid, "sheet.large", sheet.MaxFile>>20)
 	} else if err != nil {
 		err = loa.Errorf(loa.Invalid, "page.form").Because(err)
@@ -211,7 +210,7 @@ func (d *desk) workbook(w http.ResponseWriter, r *http.Request, name string, b [
 	h.Set("Cache-Control", "no-store")
 	_, err := w.Write(b)
 	if err != nil && r.Context().Err() != nil {
-		return nil // the reader went away: there is nobody to tell
+		return nil //nolint:nilerr // the reader went away: there is nobody to tell
 	}
 	return err
 }

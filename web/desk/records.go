@@ -198,10 +198,10 @@ func (d *desk) whyData(r *http.Request) (page whyPage, err error) {
 		return page, err
 	}
 	where := d.namer(r.Context())
-	if page.Where, err = where(page.Evidence.Pole.Path); err != nil {
+	if page.Where, err = where(page.Pole.Path); err != nil {
 		return page, err
 	}
-	if b := page.Evidence.Bulletin; b.ID != "" {
+	if b := page.Bulletin; b.ID != "" {
 		if page.Unit, err = where(b.Path); err != nil {
 			return page, err
 		}

@@ -43,8 +43,9 @@ const multipartBody = upload.MaxBytes + 64<<10
 // (https://tus.io/protocols/resumable-upload) with the extensions creation,
 // creation-defer-length and termination.
 func (d *desk) beginUpload(w http.ResponseWriter, r *http.Request) error {
-	length, err := int64(-1), error(nil)
+	length := int64(-1)
 	if r.Header.Get("Upload-Defer-Length") != "1" {
+		var err error
 		if length, err = strconv.ParseInt(r.Header.Get("Upload-Length"), 10, 64); err != nil || length < 0 {
 			return loa.Errorf(loa.Invalid, "upload.malformed")
 		}
