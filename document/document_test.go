@@ -5,7 +5,6 @@ package document_test
 import (
 	"archive/zip"
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -236,6 +235,6 @@ func FuzzBody(f *testing.F) {
 func checkText(t *testing.T, text string) {
 	t.Helper()
 	if strings.ContainsAny(text, "\u200b\u202e\x00\r\t") || strings.TrimSpace(text) != text || len([]rune(text)) > document.MaxCharacters {
-		t.Fatal(fmt.Sprintf("%q", text))
+		t.Fatalf("%q", text)
 	}
 }
