@@ -106,7 +106,7 @@ func TestOldChrome(t *testing.T) {
 	town, id := townWithNotice(t)
 	author := visit(startChromium(t, strings.TrimSpace(string(out))), t, town, town.Author)
 	author.looks(screen{"chrome109", 1280, 800, false}, id, mine(pages(t), town.Author, id), false)
-	author.writes("Kính mời bà con họp lúc 19h30 tại nhà văn hóa.")
+	author.everyday("Kính mời bà con họp lúc 19h30 tại nhà văn hóa.")
 }
 
 // townWithNotice is a town with one notice waiting for approval.
