@@ -9,9 +9,16 @@
 //	             6  the speaker: package edge
 //	playback.go  7  receipts come home: the playback log
 //
-// and beside the line: session.go (a station's daily sessions and the running
-// order in them), inbox.go (what the levels above send a commune), recall.go (return,
-// cancel, stop now, expire), mute.go, list.go.
+// and beside the line, by what they serve:
+//
+//	the noun        bulletin.go, rendition.go, category.go, template.go, share.go, book.go
+//	while writing   guess.go, doubt.go
+//	approving       hearing.go, together.go, version.go, grant.go, remind.go, takeover.go
+//	the station     regulation.go, standing.go, relay.go, session.go, order.go, plan.go, wanted.go,
+//	                inbox.go, library.go, mute.go, pole.go
+//	before it plays preview.go, conflict.go
+//	going back      recall.go, replace.go, retain.go
+//	reading         list.go, evidence.go, message.go
 //
 // The states and the moves between them:
 //
