@@ -85,6 +85,7 @@ var law = house{
 		"cmd/loa":         ". bulletin db edge form lang lexicon node office people sandbox signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
 		"e2e":             "*",
+		"e2e/cut":         "",
 	},
 	kept: []keep{
 		{"database/sql/...", "db", "SQL goes through loa/db, which alone knows what database runs"},
@@ -95,6 +96,7 @@ var law = house{
 		{"github.com/nats-io/nats.go/...", "bus", "processes speak to each other through loa/bus"},
 		{"net/http/...", "web/... node voice edge cmd/...", "rules do not know HTTP, and the signer least of all"},
 		{"github.com/xuri/excelize/...", "sheet", "tables of registers are read and written in one place, which bounds them"},
+		{"github.com/hanwen/go-fuse/...", "e2e/cut", "a disk whose power is cut is for tests (docs/decisions/0037-a-disk-whose-power-is-cut.md)"},
 		{"os/exec", "voice sandbox edge node cmd/...", "only speech, sound and the parts that put things together start programs"},
 		{"C", "", "the program is built without a C compiler"},
 		{"log", "", "log with log/slog"},
@@ -102,7 +104,7 @@ var law = house{
 		{"github.com/pkg/errors", "", "the standard errors are enough"},
 		{"github.com/stretchr/testify/...", "", "tests use testing and go-cmp"},
 	},
-	tests: "db/dbtest e2e signer/softkey voice/voicetest",
+	tests: "db/dbtest e2e e2e/cut signer/softkey voice/voicetest",
 	mayGo: "bus bus/natsd db door edge node web signer cmd/...", // db watches the connection that holds a lock
 	clock: "cmd/...",
 }
