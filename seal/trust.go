@@ -21,6 +21,9 @@ const (
 	Dispatch Role = "dispatch"
 	// Beacon seals beacons and times: it can delay, never make a sound.
 	Beacon Role = "beacon"
+	// Release seals programs for boxes. Only a root gives it, never an authority,
+	// so that whoever owns a server or a signer cannot put a program on a pole.
+	Release Role = "release"
 )
 
 // DelegationType is the payload type of a delegation.
@@ -71,8 +74,11 @@ func (d Delegation) check() ([]ed25519.PublicKey, error) {
 	if d.V != 0 || d.Kind != "delegation" {
 		return nil, bad("kind")
 	}
-	if d.Role != Authority && d.Role != Dispatch && d.Role != Beacon {
+	if d.Role != Authority && d.Role != Dispatch && d.Role != Beacon && d.Role != Release {
 		return nil, bad("role")
+	}
+	if d.Delegate && d.Role == Release {
+		return nil, bad("delegate")
 	}
 	if len(d.Paths) == 0 || len(d.Paths) > 16 {
 		return nil, bad("paths")
@@ -212,6 +218,9 @@ func invented(paths []loa.Path) bool {
 func (h *holder) mayGive(child Delegation) string {
 	if h.Role != Authority || !h.Delegate {
 		return "delegate"
+	}
+	if child.Role == Release {
+		return "role"
 	}
 	for _, p := range child.Paths {
 		if !covers(h.Paths, p) {

@@ -18,9 +18,41 @@ import (
 func TestDecide(t *testing.T) {
 	for file, decide := range map[string]func([]byte) (string, error){
 		"scope": decideScope, "policy": decidePolicy, "slot": decideSlot, "muted": decideMuted, "mine": decideMine, "next": decideNext, "outranks": decideOutranks,
+		"share": decideShare, "install": decideInstall,
 	} {
 		t.Run(file, func(t *testing.T) { golden(t, "decide/"+file+".txt", decide) })
 	}
+}
+
+func decideShare(in []byte) (string, error) {
+	var q struct {
+		Device, Release string
+		Share           int
+	}
+	if err := question(in, &q); err != nil {
+		return "", err
+	}
+	said := "not meant"
+	if (wire.Offer{Hash: q.Release, Share: q.Share}).Meant(q.Device) {
+		said = "meant"
+	}
+	return fmt.Sprintf("bucket %d, %s", wire.Bucket(q.Device, q.Release), said), nil
+}
+
+func decideInstall(in []byte) (string, error) {
+	var q struct {
+		Release wire.Release
+		Program wire.Program
+		Now     int64
+	}
+	if err := question(in, &q); err != nil {
+		return "", err
+	}
+	b, err := wire.Install(q.Release, q.Program, q.Now)
+	if err != nil {
+		return verdict(err), nil
+	}
+	return "install " + b.Hash[:8], nil
 }
 
 func decideScope(in []byte) (string, error) {

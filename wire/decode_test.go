@@ -39,6 +39,7 @@ func TestDecode(t *testing.T) {
 		"receipt":   check[wire.Receipt](wire.MaxReceipt),
 		"token":     check[wire.Token](seal.MaxDocument),
 		"time":      check[wire.Time](seal.MaxDocument),
+		"release":   func(in []byte) (string, error) { _, err := wire.ReadRelease(in); return verdict(err), nil },
 		"beat":      func(in []byte) (string, error) { _, err := wire.ReadBeat(in); return verdict(err), nil },
 	} {
 		t.Run(kind, func(t *testing.T) { golden(t, "decode/"+kind+".txt", decide) })
@@ -58,6 +59,7 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip(t, token(), seal.MaxDocument)
 	roundTrip(t, clockTime(), seal.MaxDocument)
 	roundTrip(t, beat(), seal.MaxDocument)
+	roundTrip(t, release(), seal.MaxDocument)
 	w := play()
 	w.Scope = []wire.Place{
 		{Path: here, Area: &wire.Area{Polygon: []wire.Point{{Lat: 1, Lon: 2}, {Lat: 3, Lon: 4}, {Lat: -5, Lon: -6}}}},
@@ -141,6 +143,14 @@ func TestLimits(t *testing.T) {
 		p.Exceptions = slices.Repeat([]wire.Exception{{From: 1, Until: 2, Reason: strings.Repeat("ộ", 40)}}, n)
 		return p
 	}
+	builds := func(n int) wire.Release {
+		r := release()
+		r.Builds = nil
+		for i := range n {
+			r.Builds = append(r.Builds, wire.Build{System: fmt.Sprintf("linux/%024d", i), Hash: hash("p"), Bytes: wire.MaxProgram})
+		}
+		return r
+	}
 	with := func(change func(*wire.Beacon)) wire.Beacon {
 		b := beacon()
 		change(&b)
@@ -169,6 +179,8 @@ func TestLimits(t *testing.T) {
 		{"33 now warrants", with(func(b *wire.Beacon) { b.Now = many(33, "n") }), "beacon.malformed"},
 		{"8 policies", with(func(b *wire.Beacon) { b.Policies = many(8, "p") }), "ok"},
 		{"9 policies", with(func(b *wire.Beacon) { b.Policies = many(9, "p") }), "beacon.malformed"},
+		{"16 builds", builds(16), "ok"},
+		{"17 builds", builds(17), "release.malformed"},
 		{"12 delegations", with(func(b *wire.Beacon) { b.Trust = many(12, "d") }), "ok"},
 		{"13 delegations", with(func(b *wire.Beacon) { b.Trust = many(13, "d") }), "beacon.malformed"},
 	} {
@@ -177,9 +189,15 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	t.Run("what passes its check also fits its bytes", func(t *testing.T) {
-		fullest := with(func(b *wire.Beacon) { b.Now, b.Policies, b.Trust = many(32, "n"), many(8, "p"), many(12, "d") })
+		fullest := with(func(b *wire.Beacon) {
+			b.Now, b.Policies, b.Trust = many(32, "n"), many(8, "p"), many(12, "d")
+			b.Release = &wire.Offer{Hash: hash("release"), Share: 100}
+		})
 		if n := len(encode(t, fullest)); n > seal.MaxDocument {
 			t.Errorf("a full beacon has %d bytes", n)
+		}
+		if n := len(encode(t, builds(16))); n > seal.MaxDocument {
+			t.Errorf("a release for 16 systems has %d bytes", n)
 		}
 		if n := len(encode(t, lines(100))); n > wire.MaxReceipt {
 			t.Errorf("100 lines have %d bytes", n)

@@ -15,6 +15,7 @@
 //	receipt    what sounded                                     the device
 //	token      a sign-in                                        the device
 //	beat       how the device is (an open connection vouches)   not sealed
+//	release    which program a box may install                  release, a key no server holds
 //
 // Critical: each line here is read by equipment that cannot be recalled.
 package wire

@@ -188,6 +188,7 @@ type Beacon struct {
 	Placements  int64           `json:"placements"` // rises when any placement of the commune changes
 	Epoch       int64           `json:"epoch"`      // revocation epoch
 	Mark        int64           `json:"mark"`       // highest now sequence number issued
+	Release     *Offer          `json:"release,omitempty"`
 	Ignore      json.RawMessage `json:"ignorable,omitempty"`
 }
 
@@ -324,6 +325,11 @@ type Beat struct {
 	Plan     int64  `json:"plan"` // version held
 	Version  string `json:"version"`
 	Uptime   int64  `json:"uptime"` // seconds
+
+	// What became of the release a beacon offered; left out without one.
+	Release   string `json:"release,omitempty"` // its hash
+	Update    string `json:"update,omitempty"`  // fetching, waiting, proving, returned, refused
+	UpdateWhy string `json:"update_why,omitempty"`
 }
 
 // Token signs a device in: sealed by its key, dated by the node's time, used once.
@@ -579,6 +585,9 @@ func (b Beacon) Check() error {
 	if b.Plan != "" && !loa.IsHash(b.Plan) {
 		return malformed("beacon", "plan")
 	}
+	if b.Release != nil {
+		return b.Release.check()
+	}
 	return nil
 }
 
@@ -700,7 +709,7 @@ func (b Beat) Check() error {
 	if b.Clock != ClockTrusted && b.Clock != ClockDegraded && b.Clock != ClockUnknown {
 		return malformed("beat", "clock")
 	}
-	return nil
+	return b.checkUpdate()
 }
 
 // Check says what is wrong with a token's own content.

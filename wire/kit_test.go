@@ -134,6 +134,17 @@ func beat() wire.Beat {
 	}
 }
 
+func release() wire.Release {
+	return wire.Release{
+		Kind: "release", Product: "loa-speaker", Number: 12, Text: "0.2.0", Replaces: 3, From: today(), Until: today() + 90*day,
+		Builds: []wire.Build{
+			{System: "linux/amd64", Hash: hash("amd64"), Bytes: 9_100_000},
+			{System: "linux/arm64", Hash: hash("arm64"), Bytes: 8_700_000},
+			{System: "linux/armv7", Hash: hash("armv7"), Bytes: 8_900_000},
+		},
+	}
+}
+
 func encode(t testing.TB, doc any) []byte {
 	t.Helper()
 	b, err := wire.Encode(doc)

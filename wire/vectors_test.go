@@ -82,6 +82,8 @@ func (v vector) judge(t *testing.T, kind string, chains map[string]chain) string
 		_, err = wire.OpenPlacement(trust, v.Envelope, v.Now)
 	case "policy":
 		_, err = wire.OpenPolicy(trust, v.Envelope, v.Now)
+	case "release":
+		_, err = wire.OpenRelease(trust, v.Envelope, v.Place, v.Now)
 	case "time":
 		_, err = wire.OpenTime(trust, v.Envelope, v.Place, v.Now)
 	default:
@@ -243,7 +245,7 @@ func (s scribe) add(name, expected string, doc any, options ...option) {
 	switch s.file.Kind {
 	case "receipt", "token":
 		d.chain, d.key = "", text("device")
-	case "time":
+	case "time", "release":
 		d.place = here
 	}
 	for _, o := range options {
@@ -276,6 +278,7 @@ func makeVectors(t *testing.T) []vectors {
 		{"time", wire.TimeType, "beacon", writeTimes},
 		{"receipt", wire.ReceiptType, "device", writeReceipts},
 		{"token", wire.TokenType, "device", writeTokens},
+		{"release", wire.ReleaseType, "release", writeReleases},
 	} {
 		file := vectors{Kind: k.kind, Chains: map[string]chain{}}
 		k.write(scribe{t, k.as, k.by, &file})
@@ -318,6 +321,13 @@ func usual() []deed {
 	}
 }
 
+// released is usual with two of three release keys beside it.
+func released() []deed {
+	d := give(seal.Release, "release", province, "root")
+	d.Keys, d.Threshold = []string{text("release"), text("release 2"), text("release 3")}, 2
+	return append(usual(), d)
+}
+
 func demoRoot() seal.Root {
 	return seal.Root{Name: "Gốc thử nghiệm", Keys: []string{text("root")}, Threshold: 1, Demo: true}
 }
@@ -353,7 +363,9 @@ func makeChains(t *testing.T) map[string]chain {
 			d[1].Paths = []loa.Path{here + "/h/dong"}
 			return d
 		}),
-		"no commune": with(func(d []deed) []deed { return slices.Delete(d, 1, 2) }),
+		"a release key":    makeChain(t, append(usual(), give(seal.Release, "release", province, "root")), nil),
+		"two release keys": makeChain(t, released(), nil),
+		"no commune":       with(func(d []deed) []deed { return slices.Delete(d, 1, 2) }),
 	}
 }
 
@@ -404,12 +416,55 @@ func chainVectors(t *testing.T) vectors {
 	add("a threshold above its keys", "delegation.malformed", commune(func(d *deed) { d.Threshold = 2 }), nil)
 	add("a key twice", "delegation.malformed", commune(func(d *deed) { d.Keys = []string{text("commune"), text("commune")} }), nil)
 	add("a key that is none", "key.malformed", commune(func(d *deed) { d.Keys = []string{"none"} }), nil)
+	add("a release key given by the root", "ok", func(d []deed) []deed { return append(d, give(seal.Release, "release", province, "root")) }, nil)
+	add("a release key given by an authority", "delegation.widens", func(d []deed) []deed {
+		return append(d, give(seal.Release, "release", province, "province"))
+	}, nil)
+	add("a release key that delegates", "delegation.malformed", func(d []deed) []deed {
+		r := give(seal.Release, "release", province, "root")
+		r.Delegate = true
+		return append(d, r)
+	}, nil)
 	add("an unknown role", "delegation.malformed", commune(func(d *deed) { d.Role = "master" }), nil)
 	add("no paths", "delegation.malformed", commune(func(d *deed) { d.Paths = []loa.Path{} }), nil)
 	add("until before from", "delegation.malformed", commune(func(d *deed) { d.Until = d.From }), nil)
 	add("version 1", "delegation.malformed", commune(func(d *deed) { d.V = 1 }), nil)
 	add("a byte after the end", "document.trailing", commune(func(*deed) {}), func(c *chain) { c.Delegations[1] = append(c.Delegations[1], 0) })
 	return file
+}
+
+// writeReleases makes one valid release after another wrong in one thing.
+func writeReleases(s scribe) {
+	change := func(f func(*wire.Release)) wire.Release {
+		r := release()
+		f(&r)
+		return r
+	}
+	s.add("a release", "ok", release(), under("a release key"))
+	s.add("two of three keys", "ok", release(), under("two release keys"), by("release 3", "release"))
+	s.add("one key of the two it takes", "seal.unknown_key", release(), under("two release keys"))
+	s.add("three keys where two are asked", "seal.signatures", release(), under("two release keys"), by("release", "release 2", "release 3"))
+	s.add("by no key that may", "seal.unknown_key", release())
+	s.add("by a stranger", "seal.unknown_key", release(), under("a release key"), by("stranger"))
+	s.add("by the commune's authority", "seal.wrong_role", release(), under("a release key"), by("commune"))
+	s.add("by the province's authority", "seal.wrong_role", release(), under("a release key"), by("province"))
+	s.add("by the dispatch key", "seal.wrong_role", release(), under("a release key"), by("dispatch"))
+	s.add("by the beacon key", "seal.wrong_role", release(), under("a release key"), by("beacon"))
+	s.add("by the root itself", "seal.unknown_key", release(), under("a release key"), by("root"))
+	s.add("for another province", "seal.wrong_path", release(), under("a release key"), of("vn/98/98001"))
+	s.add("after its key's time", "seal.wrong_date", release(), under("a release key"), at(today()+301*day))
+	s.add("sealed as a warrant", "document.wrong_type", release(), under("a release key"), as(wire.WarrantType))
+	s.add("a hash changed after sealing", "seal.unknown_key", release(), under("a release key"), after(repacked(hash("armv7"), hash("other"))))
+	s.add("number nought", "release.malformed", change(func(r *wire.Release) { r.Number = 0 }), under("a release key"))
+	s.add("replaces itself", "release.malformed", change(func(r *wire.Release) { r.Replaces = r.Number }), under("a release key"))
+	s.add("one system twice", "release.malformed", change(func(r *wire.Release) { r.Builds[1].System = "linux/amd64" }), under("a release key"))
+	s.add("no builds", "release.malformed", change(func(r *wire.Release) { r.Builds = []wire.Build{} }), under("a release key"))
+	s.add("a program too large", "release.malformed", change(func(r *wire.Release) { r.Builds[0].Bytes = wire.MaxProgram + 1 }), under("a release key"))
+	s.add("a product with a slash", "release.malformed", change(func(r *wire.Release) { r.Product = "../loa" }), under("a release key"))
+	s.add("an unknown key", "document.unknown_key", release(), under("a release key"), written(`"product"`, `"run":"sh","product"`))
+	s.add("a key twice", "document.duplicate_key", release(), under("a release key"), written(`"number":12`, `"number":13,"number":12`))
+	s.add("ignorable", "ok", change(func(r *wire.Release) { r.Ignore = json.RawMessage(`{"notes":"sửa lỗi"}`) }), under("a release key"))
+	s.add("ends before it begins", "release.malformed", change(func(r *wire.Release) { r.Until = r.From }), under("a release key"))
 }
 
 // writeWarrants makes one valid warrant after another wrong in one thing.
