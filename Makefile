@@ -48,8 +48,8 @@ tools:
 
 .PHONY: tools-test
 tools-test:
-	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev
 
 .PHONY: tools-long
 tools-long:
-	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql chromium npm brotli
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev chromium npm brotli

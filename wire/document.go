@@ -487,7 +487,7 @@ func (w Warrant) checkPlay() error {
 
 // isLang reports whether s is empty or has the form of a BCP 47 tag: a language
 // of two or three lower-case letters, then subtags of up to eight letters or
-// digits.
+// digits, of ASCII: in Unicode "İ" in lower case is "i", to some readers.
 func isLang(s string) bool {
 	if len(s) > 35 {
 		return false
@@ -496,7 +496,8 @@ func isLang(s string) bool {
 		if i == 0 && s != "" && (len(part) < 2 || len(part) > 3 || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz") != "") {
 			return false
 		}
-		if i > 0 && (part == "" || len(part) > 8 || strings.Trim(strings.ToLower(part), "abcdefghijklmnopqrstuvwxyz0123456789") != "") {
+		if i > 0 && (part == "" || len(part) > 8 ||
+			strings.Trim(part, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "") {
 			return false
 		}
 	}
