@@ -97,11 +97,14 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	a, err := open(cfg, thisMachine())
+	d, err := openFolder(cfg.Dir)
 	if err != nil {
 		return err
 	}
-	defer a.receipts.close()
+	a, err := open(cfg, d, thisMachine())
+	if err != nil {
+		return err
+	}
 	if err := a.enrol(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -111,8 +114,8 @@ func Run(ctx context.Context, cfg Config) error {
 	return together(ctx, a.play, a.hearPlayer, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell)
 }
 
-func open(cfg Config, box machine) (*agent, error) {
-	k, err := openKeep(cfg.Dir)
+func open(cfg Config, d disk, box machine) (*agent, error) {
+	k, err := openKeep(d)
 	if err != nil {
 		return nil, err
 	}

@@ -9,8 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -19,7 +17,15 @@ import (
 	"loa/wire"
 )
 
-// pin is what enrolment binds for good: which box this is and whose.
+// identity is what enrolment binds for good: the box's own key, which box this is
+// and whose.
+type identity struct {
+	Seed   []byte    `json:"seed"` // of the key; it never leaves the box
+	Device string    `json:"device,omitempty"`
+	Root   seal.Root `json:"root"`
+}
+
+// pin is what a node answers to a code.
 type pin struct {
 	Device string    `json:"device"`
 	Root   seal.Root `json:"root"`
@@ -34,12 +40,10 @@ func CheckDigits(pub ed25519.PublicKey) string {
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(h[:4])%1_000_000)
 }
 
-// enrol loads key, pin and first placement, or gets them.
+// enrol loads who this box is and its first placement, or gets them. A box whose
+// state was lost asks for its placement as it did the first time.
 func (a *agent) enrol(ctx context.Context) error {
-	if err := a.loadKey(); err != nil {
-		return err
-	}
-	if err := a.loadPin(ctx); err != nil || a.device == "" {
+	if err := a.loadIdentity(ctx); err != nil || a.device == "" {
 		return err
 	}
 	for fails := 0; a.keep.now().Placement == ""; {
@@ -66,34 +70,41 @@ func (a *agent) enrol(ctx context.Context) error {
 
 var errUnconfirmed = errors.New("enrolment not confirmed yet")
 
-// loadKey reads the box's own key or makes it. It never leaves the box.
-func (a *agent) loadKey() error {
-	b, err := os.ReadFile(filepath.Join(a.cfg.Dir, "key"))
-	if errors.Is(err, os.ErrNotExist) {
+// loadIdentity reads the two files of the identity, or makes a key and enrols it
+// with the code. An identity damaged in both files is gone: the box is as new.
+func (a *agent) loadIdentity(ctx context.Context) error {
+	kept := slots{disk: a.keep.disk, name: "identity"}
+	var id identity
+	b, err := kept.load()
+	if err == nil && b != nil {
+		err = json.Unmarshal(b, &id)
+	}
+	if err != nil {
+		a.log.Error("who this box is was lost; it needs a new code", "error", err)
+		id = identity{}
+	}
+	store := func() error {
+		b, err := json.Marshal(id)
+		if err != nil {
+			return fmt.Errorf("write identity: %w", err)
+		}
+		return kept.store(b)
+	}
+	if id.Seed == nil {
 		if a.key, err = seal.NewKey(); err != nil {
 			return err
 		}
-		return a.keep.write("key", a.key.Seed())
-	}
-	if err != nil {
-		return fmt.Errorf("read key: %w", err)
-	}
-	a.key, err = seal.KeyFromSeed(b)
-	return err
-}
-
-func (a *agent) loadPin(ctx context.Context) error {
-	b, err := os.ReadFile(filepath.Join(a.cfg.Dir, "root.json"))
-	if err == nil {
-		var p pin
-		if err := json.Unmarshal(b, &p); err != nil {
-			return fmt.Errorf("read root: %w", err)
+		id.Seed = a.key.Seed()
+		if err := store(); err != nil {
+			return err
 		}
-		a.device, a.root = p.Device, p.Root
-		return nil
 	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("read root: %w", err)
+	if a.key, err = seal.KeyFromSeed(id.Seed); err != nil {
+		return err
+	}
+	if id.Device != "" {
+		a.device, a.root = id.Device, id.Root
+		return nil
 	}
 	code, prefix, ok := strings.Cut(strings.TrimSpace(a.cfg.Code), ".")
 	code = strings.ToUpper(code) // as the node reads it
@@ -106,11 +117,9 @@ func (a *agent) loadPin(ctx context.Context) error {
 			if !strings.HasPrefix(p.Root.Fingerprint(), prefix) {
 				return loa.Errorf(loa.Forbidden, "enrol.foreign_root")
 			}
-			if b, err = json.Marshal(p); err != nil {
-				return fmt.Errorf("write root: %w", err)
-			}
+			id.Device, id.Root = p.Device, p.Root
 			a.device, a.root = p.Device, p.Root
-			return a.keep.write("root.json", b)
+			return store()
 		}
 		if !expected(err) {
 			return err

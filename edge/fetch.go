@@ -27,7 +27,7 @@ func (a *agent) fetch(ctx context.Context) error {
 		if err := a.fetchAll(ctx); err != nil {
 			fails++
 			a.log.Warn("not everything fetched", "error", err)
-			if !expected(err) || loa.KeyOf(err) == "disk.full" {
+			if !expected(err) || noDisk(err) {
 				a.state("refused", "", "", loa.KeyOf(err))
 			}
 			again = a.cfg.Clock.After(backOff(fails, 5*time.Minute))
@@ -126,7 +126,7 @@ func (a *agent) bringUrgent(ctx context.Context, w wire.Warrant) error {
 			continue
 		}
 		err := a.download(ctx, m)
-		if loa.KeyOf(err) == "disk.full" && w.Class == wire.Emergency {
+		if noDisk(err) && w.Class == wire.Emergency {
 			err = a.downloadToMemory(ctx, m)
 		}
 		if err != nil {

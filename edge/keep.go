@@ -14,12 +14,11 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"sync"
-
-	"golang.org/x/sys/unix"
+	"sync/atomic"
 
 	"loa"
 	"loa/wire"
@@ -33,7 +32,7 @@ const (
 	keepDone     = 7 * 24 * 60 * 60 * 1000
 )
 
-// state is everything the agent must not forget, one file, replaced whole.
+// state is everything the agent must not forget, replaced whole (slots.go).
 type state struct {
 	Since  int64   `json:"since"` // UTC ms: nothing before it was ours to play
 	Clock  anchor  `json:"clock"`
@@ -46,6 +45,9 @@ type state struct {
 	Policy      map[loa.Path]int64 `json:"policy"` // highest version seen
 	Trust       []string           `json:"trust"`
 	Epoch       int64              `json:"epoch"`
+
+	Floor int64 `json:"floor"` // now numbers at or below are new only if a beacon names their bytes
+	Given int64 `json:"given"` // highest number of a receipt line known to be written
 
 	Done     map[string]int64     `json:"done"`     // slot id → its start
 	Counts   map[string]count     `json:"counts"`   // warrant hash → plays
@@ -120,6 +122,21 @@ func (s *state) stopped(hash string, w wire.Warrant) bool {
 	})
 }
 
+// forget drops the numbers of now warrants: they were lost, or a new epoch took
+// their keys away. From then on a number up to mark, the highest one issued, is
+// new only with the bytes a beacon names.
+func (s *state) forget(mark int64) {
+	s.Floor = max(s.Floor, mark)
+	if len(s.Now) == 0 {
+		return
+	}
+	for issuer, r := range s.Now {
+		live := maps.Clone(r.Live)
+		maps.DeleteFunc(live, func(seq int64, _ string) bool { return seq > mark })
+		s.Now[issuer] = ratchet{Floor: min(r.Floor, mark), Live: live}
+	}
+}
+
 // prune forgets what can no longer matter at now.
 func (s *state) prune(now int64) {
 	maps.DeleteFunc(s.Done, func(_ string, start int64) bool { return start < now-keepDone })
@@ -147,23 +164,17 @@ func emptyState() *state {
 	}
 }
 
-// encodeState writes the SHA-256 of the JSON, a line feed, the JSON.
 func encodeState(s *state) ([]byte, error) {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return nil, fmt.Errorf("encode state: %w", err)
 	}
-	return append([]byte(loa.Hash(b)+"\n"), b...), nil
+	return b, nil
 }
 
-// decodeState reads what encodeState wrote and nothing else.
 func decodeState(b []byte) (*state, error) {
-	sum, body, _ := bytes.Cut(b, []byte("\n"))
-	if string(sum) != loa.Hash(body) {
-		return nil, loa.Errorf(loa.Internal, "state.damaged")
-	}
 	s := emptyState()
-	if err := json.Unmarshal(body, s); err != nil {
+	if err := json.Unmarshal(b, s); err != nil {
 		return nil, loa.Errorf(loa.Internal, "state.damaged").Because(err)
 	}
 	if s.Policy == nil || s.Done == nil || s.Counts == nil || s.Now == nil || s.Stops == nil || s.Pending == nil || s.Sounding == nil {
@@ -172,51 +183,48 @@ func decodeState(b []byte) (*state, error) {
 	return s, nil
 }
 
-// keep is the agent's disk. Every write is whole: a temporary file, fsync,
-// rename, fsync of the folder.
+// keep is the agent's disk. The state is in two slots; every other write is
+// whole: a temporary file, fsync, rename, fsync of the folder.
 type keep struct {
-	dir string
-	mu  sync.Mutex
-	st  *state // never changed in place
-	ram map[string][]byte
-	bad map[string]bool // sounds that came or lay damaged
+	disk  disk
+	tmp   atomic.Int64 // numbers temporary files
+	given atomic.Int64 // the highest number of a receipt line; the next update writes it down too
+
+	mu    sync.Mutex
+	slots slots
+	st    *state // never changed in place
+	lost  bool   // what was written down before was damaged in both slots
+	ram   map[string][]byte
+	bad   map[string]bool // sounds that came or lay damaged
 }
 
-// openKeep opens or makes a folder. A damaged state is set aside and an empty
-// one taken: then nothing sounds until a fresh beacon was heard.
-func openKeep(dir string) (*keep, error) {
-	k := &keep{dir: dir, st: emptyState(), ram: map[string][]byte{}, bad: map[string]bool{}}
-	for _, d := range []string{"", "docs", "media"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
-			return nil, fmt.Errorf("open folder: %w", err)
-		}
-	}
-	for _, pattern := range []string{"*.tmp", "docs/*.tmp", "media/*.tmp"} {
-		left, err := filepath.Glob(filepath.Join(dir, pattern))
+// openKeep opens what lies on a disk. A state that is damaged in both slots is
+// lost: an empty one is taken, and then nothing sounds until a fresh beacon was
+// heard (receive.go).
+func openKeep(d disk) (*keep, error) {
+	k := &keep{disk: d, slots: slots{disk: d, name: "state"}, st: emptyState(), ram: map[string][]byte{}, bad: map[string]bool{}}
+	for _, dir := range []string{"", "docs", "media"} {
+		left, err := d.list(dir)
 		if err != nil {
 			return nil, fmt.Errorf("open folder: %w", err)
 		}
 		for _, f := range left {
-			if err := os.Remove(f); err != nil {
+			if !strings.HasSuffix(f.Name(), ".tmp") {
+				continue
+			}
+			if err := d.remove(path.Join(dir, f.Name())); err != nil && !noDisk(diskError(err)) {
 				return nil, fmt.Errorf("remove half a file: %w", err)
 			}
 		}
 	}
-	b, err := os.ReadFile(filepath.Join(dir, "state"))
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return k, nil
-	case err != nil:
-		return nil, fmt.Errorf("read state: %w", err)
+	b, err := k.slots.load()
+	if err == nil && b != nil {
+		k.st, err = decodeState(b)
 	}
-	s, err := decodeState(b)
 	if err != nil {
-		if err := os.Rename(filepath.Join(dir, "state"), filepath.Join(dir, "state.damaged")); err != nil {
-			return nil, fmt.Errorf("set damaged state aside: %w", err)
-		}
-		return k, nil
+		k.st, k.lost = emptyState(), true
 	}
-	k.st = s
+	k.given.Store(k.st.Given)
 	return k, nil
 }
 
@@ -241,10 +249,11 @@ func (k *keep) update(change func(*state)) error {
 		return err
 	}
 	change(next)
+	next.Given = max(next.Given, k.given.Load())
 	if b, err = encodeState(next); err != nil {
 		return err
 	}
-	if err := k.small(func() error { return k.write("state", b) }); err != nil {
+	if err := k.small(func() error { return k.slots.store(b) }); err != nil {
 		return err
 	}
 	k.st = next
@@ -275,16 +284,16 @@ func (k *keep) small(write func() error) error {
 	if loa.KeyOf(err) != "disk.full" {
 		return err
 	}
-	if os.Remove(filepath.Join(k.dir, "reserve")) != nil {
+	if k.disk.remove("reserve") != nil {
 		return err // it was given up before
 	}
 	return write()
 }
 
 func (k *keep) restore() error {
-	name := filepath.Join(k.dir, "reserve")
-	if _, err := os.Stat(name); err == nil {
-		return nil
+	f, err := k.disk.open("reserve", os.O_RDONLY)
+	if err == nil {
+		return f.Close()
 	}
 	return k.write("reserve", bytes.Repeat([]byte("loa "), reserveBytes/4))
 }
@@ -296,42 +305,24 @@ func (k *keep) write(name string, b []byte) error {
 	})
 }
 
-func (k *keep) writeFrom(name string, fill func(io.Writer) error) (err error) {
-	full := filepath.Join(k.dir, name)
-	tmp, err := os.CreateTemp(filepath.Dir(full), filepath.Base(full)+".*.tmp")
+func (k *keep) writeFrom(name string, fill func(io.Writer) error) error {
+	tmp := fmt.Sprintf("%s.%d.tmp", name, k.tmp.Add(1))
+	f, err := k.disk.open(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return diskError(err)
 	}
-	defer func() {
-		if err != nil {
-			err = diskError(err)
-			_ = os.Remove(tmp.Name()) // a file already renamed is not there; any other goes at the next start
-		}
-	}()
-	if err := errors.Join(fill(tmp), tmp.Sync(), tmp.Close()); err != nil {
-		return err
+	err = errors.Join(fill(io.NewOffsetWriter(f, 0)), f.Sync(), f.Close())
+	if err == nil {
+		err = k.disk.rename(tmp, name)
 	}
-	if err := os.Rename(tmp.Name(), full); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(full))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("sync folder: %w", err)
+		_ = k.disk.remove(tmp) // what stays goes at the next start
+		return diskError(err)
 	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-func diskError(err error) error {
-	for _, full := range []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG} {
-		if errors.Is(err, full) {
-			return loa.Errorf(loa.Unavailable, "disk.full").Because(err)
-		}
+	if err := k.disk.sync(path.Dir(name)); err != nil {
+		return diskError(fmt.Errorf("sync folder: %w", err))
 	}
-	return fmt.Errorf("write: %w", err)
+	return nil
 }
 
 // doc reads a sealed document by hash; bytes that no longer match are as if
@@ -346,7 +337,7 @@ func (k *keep) doc(hash string) ([]byte, bool) {
 	if ok {
 		return b, true
 	}
-	b, err := os.ReadFile(filepath.Join(k.dir, "docs", hash))
+	b, err := readFile(k.disk, "docs/"+hash)
 	return b, err == nil && loa.Hash(b) == hash
 }
 
@@ -388,7 +379,7 @@ func (k *keep) openMedia(hash string) (sound, error) {
 	if ok {
 		return memory{bytes.NewReader(b)}, nil
 	}
-	f, err := os.Open(filepath.Join(k.dir, "media", hash))
+	f, err := k.disk.open("media/"+hash, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) && bad {
 		return nil, loa.Errorf(loa.Invalid, "media.damaged")
 	}
@@ -402,7 +393,7 @@ func (k *keep) openMedia(hash string) (sound, error) {
 }
 
 func (k *keep) dropMedia(hash string) error {
-	if err := os.Remove(filepath.Join(k.dir, "media", hash)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := k.disk.remove("media/" + hash); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("drop media: %w", err)
 	}
 	return nil
@@ -438,34 +429,32 @@ func (k *keep) mark(hash string, bad bool) {
 // clean removes sounds and documents nobody needs, the oldest first, until at
 // most limit bytes of them are left.
 func (k *keep) clean(needed map[string]bool, limit int64) error {
-	type file struct {
+	type old struct {
 		name string
 		size int64
 		at   int64
 	}
-	var spare []file
+	var spare []old
 	var total int64
 	for _, d := range []string{"media", "docs"} {
-		list, err := os.ReadDir(filepath.Join(k.dir, d))
+		list, err := k.disk.list(d)
 		if err != nil {
 			return fmt.Errorf("clean: %w", err)
 		}
-		for _, e := range list {
-			if needed[e.Name()] || strings.HasSuffix(e.Name(), ".tmp") {
+		for _, f := range list {
+			if needed[f.Name()] || strings.HasSuffix(f.Name(), ".tmp") {
 				continue
 			}
-			if info, err := e.Info(); err == nil {
-				spare = append(spare, file{d + "/" + e.Name(), info.Size(), info.ModTime().UnixNano()})
-				total += info.Size()
-			}
+			spare = append(spare, old{d + "/" + f.Name(), f.Size(), f.ModTime().UnixNano()})
+			total += f.Size()
 		}
 	}
-	slices.SortFunc(spare, func(a, b file) int { return cmp.Compare(a.at, b.at) })
+	slices.SortFunc(spare, func(a, b old) int { return cmp.Compare(a.at, b.at) })
 	for _, f := range spare {
 		if total <= limit {
 			return nil
 		}
-		if err := os.Remove(filepath.Join(k.dir, f.name)); err != nil {
+		if err := k.disk.remove(f.name); err != nil {
 			return fmt.Errorf("clean: %w", err)
 		}
 		total -= f.size
@@ -474,10 +463,4 @@ func (k *keep) clean(needed map[string]bool, limit int64) error {
 }
 
 // free is how many bytes the disk still takes.
-func (k *keep) free() int64 {
-	var fs unix.Statfs_t
-	if unix.Statfs(k.dir, &fs) != nil {
-		return 0
-	}
-	return int64(fs.Bavail) * int64(fs.Bsize) //nolint:unconvert // Bsize is an int32 on 32-bit ARM
-}
+func (k *keep) free() int64 { return k.disk.free() }

@@ -114,7 +114,7 @@ func TestStopHolds(t *testing.T) {
 func TestReceiptsFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	k := must(openKeep(dir))
+	k := keepIn(dir)
 	r := must(openReceipts(k))
 	for range 3 {
 		if err := r.add(wire.Line{Slot: "s", Warrant: loa.Hash(nil), Result: wire.Played, Clock: wire.ClockTrusted}); err != nil {
@@ -124,14 +124,12 @@ func TestReceiptsFile(t *testing.T) {
 	if err := r.acked(1); err != nil {
 		t.Fatal(err)
 	}
-	r.close()
 	name := filepath.Join(dir, "receipts")
 	b := must(os.ReadFile(name))
 	if err := os.WriteFile(name, append(b, "00000000 {\"line\":{\"n\":4"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r = must(openReceipts(k))
-	defer r.close()
 	if err := r.add(wire.Line{Slot: "t", Warrant: loa.Hash(nil), Result: wire.Played, Clock: wire.ClockTrusted}); err != nil {
 		t.Fatal(err)
 	}
@@ -155,32 +153,23 @@ func numbers(lines []wire.Line) (all []int64) {
 	return all
 }
 
-// TestDamagedState: a damaged state is set aside, never half believed.
-func TestDamagedState(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	k := must(openKeep(dir))
-	if err := k.update(func(s *state) { s.PlanVersion = 7 }); err != nil {
-		t.Fatal(err)
+// keepIn opens the keep in a real folder.
+func keepIn(dir string) *keep { return must(openKeep(must(openFolder(dir)))) }
+
+// stateIn is the state in a folder as the next start would find it.
+func stateIn(dir string) (*state, error) {
+	s := slots{disk: folder(dir), name: "state"}
+	b, err := s.load()
+	if err != nil || b == nil {
+		return emptyState(), err
 	}
-	if v := must(openKeep(dir)).now().PlanVersion; v != 7 {
-		t.Errorf("version %d came back", v)
-	}
-	name := filepath.Join(dir, "state")
-	b := must(os.ReadFile(name))
-	b[len(b)-10] ^= 1
-	if err := os.WriteFile(name, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if v := must(openKeep(dir)).now().PlanVersion; v != 0 || !holds(dir, "state.damaged") {
-		t.Errorf("version %d was believed", v)
-	}
+	return decodeState(b)
 }
 
 func TestClean(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	k := must(openKeep(dir))
+	k := keepIn(dir)
 	for i, name := range []string{"old", "needed", "new"} {
 		if err := k.write("media/"+name, make([]byte, 100)); err != nil {
 			t.Fatal(err)

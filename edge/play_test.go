@@ -19,7 +19,7 @@ import (
 func TestSource(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	k := must(openKeep(dir))
+	k := keepIn(dir)
 	mp3 := tone(t, "1", "440")
 	frames := int64(len(mp3) / wire.FrameBytes)
 	m := wire.Media{Hash: loa.Hash(mp3), Bytes: int64(len(mp3)), MS: frames * 36, Form: wire.CanonicalForm}

@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
-	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,8 +63,7 @@ func readReceipts(b []byte) (through int64, lines []wire.Line, whole int) {
 			through = max(through, r.Through)
 		case r.Line.N > last && r.Line.N-last <= maxKept || r.Line.N > last && through == 0 && len(lines) == 0:
 			for lost := last + 1; last > 0 && lost < r.Line.N; lost++ {
-				lines = append(lines, wire.Line{N: lost, Warrant: loa.Hash(nil), Result: wire.Partly,
-					Why: "receipt.lost", Clock: wire.ClockUnknown})
+				lines = append(lines, lostLine(lost))
 			}
 			lines = append(lines, *r.Line)
 		}
@@ -83,32 +82,52 @@ type receipts struct {
 	mu      sync.Mutex
 	through int64
 	lines   []wire.Line
-	waiting []wire.Line // a full disk would not take them; told to nobody
-	file    *os.File
+	waiting []wire.Line // the disk would not take them; told to nobody
+	size    int64       // bytes of the file that are whole
+	made    bool        // its name is in the folder for good
 }
 
 // maxWaiting bounds the lines a full disk leaves in memory.
 const maxWaiting = 256
 
+// openReceipts reads what was written down. The state knows the highest number
+// that was: what the file no longer holds of it is said to be lost, so that no
+// number is given twice and none is missing.
 func openReceipts(k *keep) (*receipts, error) {
-	name := filepath.Join(k.dir, "receipts")
-	b, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	b, err := readFile(k.disk, "receipts")
+	r := &receipts{keep: k, more: make(chan struct{}, 1), made: err == nil}
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !noDisk(diskError(err)) {
 		return nil, fmt.Errorf("read receipts: %w", err)
 	}
-	r := &receipts{keep: k, more: make(chan struct{}, 1)}
 	var whole int
 	r.through, r.lines, whole = readReceipts(b)
-	if r.file, err = os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
-		return nil, fmt.Errorf("open receipts: %w", err)
-	}
-	if err := errors.Join(r.file.Truncate(int64(whole)), r.file.Sync(), syncDir(k.dir)); err != nil {
-		return nil, fmt.Errorf("open receipts: %w", err)
+	r.size = int64(whole)
+	if given := k.given.Load(); r.last() < given {
+		first := max(r.last()+1, given-maxKept)
+		if r.last() == 0 {
+			first = given // how far the node acknowledged is lost as well: it will say
+		}
+		for n := first; n <= given; n++ {
+			r.lines = append(r.lines, lostLine(n))
+		}
 	}
 	if len(r.lines) > 0 {
 		r.more <- struct{}{}
 	}
 	return r, nil
+}
+
+// lostLine stands for a playback whose number is known and nothing else.
+func lostLine(n int64) wire.Line {
+	return wire.Line{N: n, Warrant: loa.Hash(nil), Result: wire.Partly, Why: "receipt.lost", Clock: wire.ClockUnknown}
+}
+
+// last is the highest number given.
+func (r *receipts) last() int64 {
+	if len(r.lines) > 0 {
+		return r.lines[len(r.lines)-1].N
+	}
+	return r.through
 }
 
 // add numbers a line and returns once it is on disk. A line the disk would not
@@ -140,10 +159,7 @@ func (r *receipts) writeWaiting() error {
 }
 
 func (r *receipts) writeLine(l wire.Line) error {
-	l.N = r.through + int64(len(r.lines)) + 1
-	if len(r.lines) > 0 {
-		l.N = r.lines[len(r.lines)-1].N + 1
-	}
+	l.N = r.last() + 1
 	b, err := encodeRecord(record{Line: &l})
 	if err != nil {
 		return err
@@ -152,6 +168,7 @@ func (r *receipts) writeLine(l wire.Line) error {
 		return fmt.Errorf("write receipt: %w", err)
 	}
 	r.lines = append(r.lines, l)
+	r.keep.given.Store(l.N)
 	select {
 	case r.more <- struct{}{}:
 	default:
@@ -159,24 +176,31 @@ func (r *receipts) writeLine(l wire.Line) error {
 	return nil
 }
 
+// append writes behind what is whole; what an earlier write left there goes.
 func (r *receipts) append(b []byte) error {
-	info, err := r.file.Stat()
+	f, err := r.keep.disk.open("receipts", os.O_RDWR|os.O_CREATE)
 	if err != nil {
-		return err
+		return diskError(err)
 	}
-	if _, err = r.file.Write(b); err == nil {
-		err = r.file.Sync()
+	if err = f.Truncate(r.size); err == nil {
+		if _, err = f.WriteAt(b, r.size); err == nil {
+			err = f.Sync()
+		}
 	}
 	if err != nil {
-		return errors.Join(diskError(err), r.file.Truncate(info.Size()))
+		return diskError(errors.Join(err, f.Truncate(r.size), f.Close()))
 	}
+	if err := f.Close(); err != nil {
+		return diskError(err)
+	}
+	if !r.made {
+		if err := r.keep.disk.sync(""); err != nil {
+			return diskError(err)
+		}
+		r.made = true
+	}
+	r.size += int64(len(b))
 	return nil
-}
-
-func (r *receipts) close() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_ = r.file.Close() // every line was synced when it was written
 }
 
 // has reports whether the playback is written down already and waits for the node.
@@ -198,14 +222,26 @@ func (r *receipts) batch() []wire.Line {
 	return append([]wire.Line(nil), r.lines[:min(len(r.lines), 100)]...)
 }
 
-// acked forgets what the node holds. The file is rewritten whole.
+// acked takes the node's answer: it holds every line up to through. What it holds
+// is forgotten and the file rewritten whole. An answer above every number we gave
+// says that ours were lost and began anew: what waits is numbered after it. An
+// answer that leaves a gap below our first line says what was lost.
 func (r *receipts) acked(through int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if through <= r.through {
+	lines := slices.Clone(r.lines)
+	switch {
+	case through > r.last():
+		for i := range lines {
+			lines[i].N = through + 1 + int64(i)
+		}
+	case len(lines) > 0 && through < lines[0].N-1:
+		for n := lines[0].N - 1; n > through && n > lines[0].N-1-maxKept; n-- {
+			lines = slices.Insert(lines, 0, lostLine(n))
+		}
+	case through <= r.through:
 		return nil
 	}
-	lines := r.lines
 	for len(lines) > 0 && lines[0].N <= through {
 		lines = lines[1:]
 	}
@@ -223,13 +259,9 @@ func (r *receipts) acked(through int64) error {
 	if err := r.keep.small(func() error { return r.keep.write("receipts", all) }); err != nil {
 		return fmt.Errorf("shorten receipts: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(r.keep.dir, "receipts"), os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return fmt.Errorf("open receipts: %w", err)
-	}
-	err = r.file.Close()
-	r.file, r.through, r.lines = f, through, lines
-	return err
+	r.through, r.lines, r.size, r.made = through, lines, int64(len(all)), true
+	r.keep.given.Store(r.last())
+	return nil
 }
 
 // tell sends what is written down, spread over ReceiptDelay so that ten
@@ -273,8 +305,11 @@ func (a *agent) send(ctx context.Context) error {
 	if err := a.client.post(ctx, "/device/v1/receipts", sealed, &ack); err != nil {
 		return err
 	}
-	if ack.Through < lines[0].N {
+	if err := a.receipts.acked(ack.Through); err != nil {
+		return err
+	}
+	if ack.Through == lines[0].N-1 {
 		return loa.Errorf(loa.Unavailable, "receipt.not_taken", ack.Through, lines[0].N)
 	}
-	return a.receipts.acked(ack.Through)
+	return nil
 }

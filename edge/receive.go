@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	timeEvery   = 30 * time.Minute // between two sealed times
-	pullHealthy = 15 * time.Minute // between two pulls while push works
-	early       = 5_000            // ms a now warrant may be ahead of our clock
+	timeEvery   = 30 * time.Minute     // between two sealed times
+	pullHealthy = 15 * time.Minute     // between two pulls while push works
+	early       = 5_000                // ms a now warrant may be ahead of our clock
+	freshBeacon = 5 * 60_000           // ms: how old the first beacon may be for a box that holds no numbers
+	maxAhead    = 366 * 24 * 3_600_000 // ms a now number may lie above the clock it follows (decision 0038)
 )
 
 // receive hears beacons until ctx ends.
@@ -141,15 +143,21 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 	if c.Number < st.Beacon.Number {
 		return nil // late on its way; a newer one was heard
 	}
+	if away := a.clock.millis() - c.Time; st.Beacon.Number == 0 && (away > freshBeacon || away < -freshBeacon) {
+		return loa.Errorf(loa.Unavailable, "beacon.stale", away/1000) // it decides which numbers are live
+	}
 	if c.Number > st.Beacon.Number {
 		change := func(s *state) {
+			if s.Beacon.Number == 0 || c.Epoch > s.Epoch {
+				s.forget(c.Mark)
+			}
 			s.Beacon = beacons{Number: c.Number, Plan: c.Plan, PlanV: c.PlanVersion, Now: c.Now,
 				Policies: c.Policies, Placements: c.Placements, Placed: s.Beacon.Placed}
 			s.Trust, s.Epoch = c.Trust, max(c.Epoch, s.Epoch)
 			s.prune(a.clock.millis())
 		}
 		err := a.keep.update(change)
-		if loa.KeyOf(err) == "disk.full" {
+		if noDisk(err) {
 			a.keep.remember(change) // the emergencies it names must not wait for room
 			err = nil
 		}
@@ -232,7 +240,7 @@ func (a *agent) adopt(ctx context.Context) error {
 			continue
 		}
 		b, err := a.document(ctx, hash)
-		if err != nil && loa.KeyOf(err) != "disk.full" { // an emergency goes on from memory
+		if err != nil && !noDisk(err) { // an emergency goes on from memory
 			errs = append(errs, err)
 			continue
 		}
@@ -340,7 +348,7 @@ func (a *agent) takeNows(ctx context.Context) error {
 			switch {
 			case err == nil:
 				a.known.Store(hash, true)
-			case expected(err) && loa.KeyOf(err) != "disk.full":
+			case expected(err) && !noDisk(err):
 				a.log.Warn("now warrant waits", "hash", hash, "error", err) // the beacon names it again
 				a.state("refused", "", hash, loa.KeyOf(err))
 			default:
@@ -391,6 +399,15 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 		return loa.Errorf(loa.Conflict, "warrant.early")
 	}
 	st := a.keep.now()
+	if w.Seq > now+maxAhead {
+		return loa.Errorf(loa.Forbidden, "now.number_ahead", w.Seq)
+	}
+	if w.Seq <= st.Floor && !slices.Contains(st.Beacon.Now, hash) {
+		// Numbers up to here were forgotten: only a beacon says whether this one
+		// still holds. It names it again if it does.
+		nudge(a.pull)
+		return loa.Errorf(loa.Unavailable, "now.unconfirmed", w.Seq)
+	}
 	why, same := st.Now[w.Issuer].seen(w.Seq, hash)
 	_, pending := st.Pending[hash]
 	if same && !pending {
@@ -447,7 +464,7 @@ func (a *agent) number(w wire.Warrant, b []byte, also func(*state)) error {
 			also(s)
 		})
 	}
-	if loa.KeyOf(err) == "disk.full" && w.Class == wire.Emergency {
+	if noDisk(err) && w.Class == wire.Emergency {
 		a.keep.inMemory(b)
 		a.keep.remember(func(s *state) {
 			s.Now[w.Issuer] = s.Now[w.Issuer].with(w.Seq, hash)

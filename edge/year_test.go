@@ -149,7 +149,7 @@ func (y *year) deviceNow() int64 { return y.a.clock.micros() }
 
 // start opens the agent anew over the same folder.
 func (y *year) start(box machine) {
-	y.a = must(open(must(Config{Dir: y.dir, Output: deaf{}, Clock: y.hand, Log: slog.New(slog.DiscardHandler)}.filled()), box))
+	y.a = must(open(must(Config{Dir: y.dir, Output: deaf{}, Clock: y.hand, Log: slog.New(slog.DiscardHandler)}.filled()), must(openFolder(y.dir)), box))
 	y.a.root = y.root
 	y.a.key = seal.Key{Public: ed25519.PublicKey(make([]byte, ed25519.PublicKeySize))}
 	y.skip = map[string]bool{}
@@ -329,7 +329,6 @@ func (y *year) merge() {
 func (y *year) reboot() {
 	y.disturbed()
 	y.reboots++
-	y.a.receipts.close()
 	y.boot++
 	y.up = time.Duration(y.n(30)) * time.Second
 	box := machine{boot: fmt.Sprint(y.boot), up: func() time.Duration { return y.up }, battery: true}
@@ -588,5 +587,4 @@ func (y *year) live(days int) {
 		}
 		y.advance(max(next, time.Millisecond))
 	}
-	y.a.receipts.close()
 }
