@@ -182,12 +182,25 @@ func (f *Flow) Totals(ctx context.Context, who loa.Actor, q LogQuery) (all []Tot
 	}
 	where, args := q.narrow()
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, `SELECT playback.degree, COUNT(*), SUM(CASE WHEN playback.result = 'played' THEN 1 ELSE 0 END),
-				SUM(CASE WHEN playback.why = ? THEN 1 ELSE 0 END)`+q.tables()+` WHERE `+strings.Join(where, " AND ")+` GROUP BY playback.degree ORDER BY playback.degree`,
-			append([]any{wire.WhyMuted}, args...), func(scan func(...any) error) (t Totals, err error) {
-				return t, scan(&t.Degree, &t.Lines, &t.Played, &t.Muted)
-			})
-		return err
+		for _, degree := range Degrees() {
+			t := Totals{Degree: degree}
+			if err := tx.Row(`SELECT COUNT(*), COALESCE(SUM(CASE WHEN playback.result = 'played' THEN 1 ELSE 0 END), 0),
+					COALESCE(SUM(CASE WHEN playback.why = ? THEN 1 ELSE 0 END), 0)`+q.tables()+` WHERE `+strings.Join(where, " AND ")+` AND playback.degree = ?`,
+				append(append([]any{wire.WhyMuted}, args...), degree)...).Scan(&t.Lines, &t.Played, &t.Muted); err != nil {
+				return err
+			}
+			if t.Lines > 0 {
+				all = append(all, t)
+			}
+		}
+		return nil
 	})
 	return all, err
 }
+
+// Degrees lists the degrees of proof of a playback, the strongest first. A: the
+// box itself checked seal and sound, and sealed the line.
+func Degrees() []string { return []string{DegreeA} }
+
+// DegreeA is the degree of a line in a receipt that a box sealed.
+const DegreeA = "A"

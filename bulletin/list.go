@@ -236,7 +236,7 @@ func (q LogQuery) tables() string {
 	if q.Bulletin == "" && (q.Place.Commune() != "" || q.Pole != "") {
 		from = `pole CROSS JOIN box CROSS JOIN playback`
 	}
-	return ` FROM ` + from + ` LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id`
+	return ` FROM ` + from
 }
 
 // Log lists playbacks, the newest first.
@@ -254,6 +254,7 @@ func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playba
 				COALESCE(bulletin.title, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
 				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at, pole.name, pole.code,
 				EXISTS (SELECT 1 FROM rendition WHERE rendition.bulletin_id = bulletin.id AND rendition.media <> '' AND rendition.kept_months = 0)`+q.tables()+`
+				LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id
 			WHERE `+strings.Join(where, " AND ")+` ORDER BY playback.planned DESC, playback.box_id, playback.n LIMIT ? OFFSET ?`, args,
 			func(scan func(...any) error) (p Playback, err error) {
 				var verified int
@@ -299,8 +300,9 @@ func (f *Flow) Quiet(ctx context.Context, who loa.Actor, place loa.Path, since t
 	}
 	from, to := db.PrefixRange(string(place))
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, `SELECT path FROM (SELECT DISTINCT path FROM box WHERE state = 'placed' AND (path = ? OR (path >= ? AND path < ?))) AS commune
-			WHERE NOT EXISTS (SELECT 1 FROM box CROSS JOIN playback
+		all, err = db.All(tx, `SELECT path FROM commune WHERE (path = ? OR (path >= ? AND path < ?))
+			AND EXISTS (SELECT 1 FROM box WHERE box.path = commune.path AND box.state = 'placed')
+			AND NOT EXISTS (SELECT 1 FROM box CROSS JOIN playback
 				WHERE box.path = commune.path AND playback.box_id = box.id AND playback.planned >= ? AND playback.result = ?)
 			ORDER BY path`, []any{place, from, to, since.UnixMilli(), string(wire.Played)},
 			func(scan func(...any) error) (p loa.Path, err error) { return p, scan(&p) })

@@ -71,7 +71,7 @@ func keepLines(tx *db.Tx, r wire.Receipt, receipt string) (fresh []int64, err er
 			VALUES (?, ?, ?, ?, COALESCE((SELECT id FROM bulletin WHERE warrant = ?), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (box_id, n) DO NOTHING`,
 			r.Device, l.N, l.Slot, l.Warrant, l.Warrant, l.Planned, l.Started, l.MS, l.SkewUS, l.Volume,
-			string(l.Result), l.Why, l.Clock, verified, "A", tx.NowMS(), receipt)
+			string(l.Result), l.Why, l.Clock, verified, DegreeA, tx.NowMS(), receipt)
 		if err != nil {
 			return nil, fmt.Errorf("keep playback: %w", err)
 		}

@@ -239,7 +239,7 @@ func programmeOf(tx *db.Tx, commune loa.Path, day string) (p Programme, err erro
 		if !ok {
 			continue
 		}
-		if s, err = fillSession(tx, s); err != nil {
+		if s, err = fillSession(tx, s, p.Policies); err != nil {
 			return p, err
 		}
 		p.Sessions, p.Orders = append(p.Sessions, s), append(p.Orders, s.Arrange(tx.NowMS()))
@@ -248,8 +248,9 @@ func programmeOf(tx *db.Tx, commune loa.Path, day string) (p Programme, err erro
 	return p, err
 }
 
-// fillSession reads what stands in a session, and what stands around it.
-func fillSession(tx *db.Tx, s Session) (_ Session, err error) {
+// fillSession reads what stands in a session, and what stands around it; the
+// policies are its commune's.
+func fillSession(tx *db.Tx, s Session, policies []wire.Policy) (_ Session, err error) {
 	if s.Items, err = itemsOf(tx, s.Path, s.Key()); err != nil {
 		return s, err
 	}
@@ -259,7 +260,7 @@ func fillSession(tx *db.Tx, s Session) (_ Session, err error) {
 	if s.taken, err = itemsBeside(tx, s.Path, s); err != nil {
 		return s, err
 	}
-	if s.Standing, err = standingFor(tx, s); err != nil {
+	if s.Standing, err = standingFor(tx, s, policies); err != nil {
 		return s, err
 	}
 	if s.Relays, err = relaysFor(tx, s); err != nil {
@@ -283,6 +284,10 @@ func sessionsAhead(tx *db.Tx, commune loa.Path, days int) ([]Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	policies, err := speaker.Policies(tx, commune)
+	if err != nil {
+		return nil, err
+	}
 	var all []Session
 	for d := range days {
 		for _, fr := range frames {
@@ -290,7 +295,7 @@ func sessionsAhead(tx *db.Tx, commune loa.Path, days int) ([]Session, error) {
 			if !ok || s.End <= tx.NowMS() {
 				continue
 			}
-			if s, err = fillSession(tx, s); err != nil {
+			if s, err = fillSession(tx, s, policies); err != nil {
 				return nil, err
 			}
 			all = append(all, s)

@@ -144,12 +144,8 @@ func standingRows(tx *db.Tx, commune loa.Path, part string) ([]Standing, error) 
 
 // standingFor is the standing programme of one session: each item with the
 // library sound that plays that day, or with why none does.
-func standingFor(tx *db.Tx, s Session) ([]Item, error) {
+func standingFor(tx *db.Tx, s Session, policies []wire.Policy) ([]Item, error) {
 	rows, err := standingRows(tx, s.Path, s.Part)
-	if err != nil {
-		return nil, err
-	}
-	policies, err := speaker.Policies(tx, s.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -282,15 +278,20 @@ func sessionOf(tx *db.Tx, commune loa.Path, key string) (Session, bool, error) {
 	if !ok {
 		return s, false, nil
 	}
-	s, err = fillSession(tx, s)
+	policies, err := speaker.Policies(tx, commune)
+	if err != nil {
+		return s, true, err
+	}
+	s, err = fillSession(tx, s, policies)
 	return s, true, err
 }
 
 // rearrange arranges every session of a commune that lies ahead anew, after
 // something changed in it or beside it.
 func (f *Flow) rearrange(tx *db.Tx, commune loa.Path) error {
-	keys, err := db.All(tx, `SELECT DISTINCT session FROM slot WHERE commune = ? AND cancelled_at IS NULL AND start_ms + ms > ? ORDER BY session`,
-		[]any{commune, tx.NowMS()}, func(scan func(...any) error) (s string, err error) { return s, scan(&s) })
+	const longest = 24 * 60 * 60 * 1000 // no slot sounds for a day; older ones need not be read
+	keys, err := db.All(tx, `SELECT DISTINCT session FROM slot WHERE commune = ? AND cancelled_at IS NULL AND start_ms > ? AND start_ms + ms > ? ORDER BY session`,
+		[]any{commune, tx.NowMS() - longest, tx.NowMS()}, func(scan func(...any) error) (s string, err error) { return s, scan(&s) })
 	if err != nil {
 		return err
 	}

@@ -147,6 +147,9 @@ func (b *bureau) province() (one string) {
 // year writes one commune's poles, boxes and bulletins of a year with their
 // slots, dispatches and playbacks.
 func (b *bureau) year(tx *db.Tx, c int, commune loa.Path, one *string) error {
+	if _, err := tx.Exec(`INSERT INTO commune (path) VALUES (?) ON CONFLICT (path) DO NOTHING`, commune); err != nil {
+		return err
+	}
 	now := tx.NowMS()
 	hour := time.Hour.Milliseconds()
 	day := 24 * hour

@@ -91,28 +91,7 @@ func (r *Register) Delegations(ctx context.Context, path loa.Path) (all [][]byte
 // Policies reads the policies along a path, the country's first: what the
 // effective hours and volume there follow from.
 func Policies(tx *db.Tx, path loa.Path) ([]wire.Policy, error) {
-	var all []wire.Policy
-	for _, p := range path.Up() {
-		var b []byte
-		err := tx.Row(`SELECT document.body FROM policy JOIN document ON document.hash = policy.hash
-			WHERE policy.path = ?`, p).Scan(&b)
-		if errors.Is(err, db.ErrNone) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read policy: %w", err)
-		}
-		o, err := seal.Open(b, seal.MaxDocument)
-		if err != nil {
-			return nil, err
-		}
-		policy, err := wire.ReadPolicy(o.Payload)
-		if err != nil {
-			return nil, err
-		}
-		all = append([]wire.Policy{policy}, all...)
-	}
-	return all, nil
+	return PoliciesFor(tx, []loa.Path{path})
 }
 
 // PolicyVersion is the version the next policy of a place must carry.

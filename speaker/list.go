@@ -2,6 +2,7 @@ package speaker
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,22 +60,39 @@ func (s Standing) State(nowMS int64) string {
 	return InContact
 }
 
-// standing joins a pole to the box placed on it last and to its mute.
-const standing = ` FROM pole
-	LEFT JOIN box ON box.id = (SELECT MAX(b.id) FROM box b WHERE b.pole_id = pole.id AND b.state = '` + Placed + `')
-	LEFT JOIN health ON health.box_id = box.id
-	LEFT JOIN (SELECT pole AS code, MAX(until_ms) AS until FROM mute WHERE from_ms <= ? AND until_ms > ? GROUP BY pole) AS hush ON hush.code = pole.code
-	WHERE pole.removed_at IS NULL`
+// standing joins a pole to the box placed on it last and to its mute; calling
+// does so from what boxes said, for the few that are away or sounding. Both
+// name the same tables.
+const (
+	standing = ` FROM pole LEFT JOIN box ON box.id = ` + lastBox + `
+		LEFT JOIN health ON health.box_id = box.id` + hush + ` WHERE pole.removed_at IS NULL`
+	calling = ` FROM health CROSS JOIN box CROSS JOIN pole` + hush + `
+		WHERE box.id = health.box_id AND box.state = '` + Placed + `' AND pole.id = box.pole_id AND box.id = ` + lastBox + ` AND pole.removed_at IS NULL`
+	lastBox = `(SELECT MAX(b.id) FROM box b WHERE b.pole_id = pole.id AND b.state = '` + Placed + `')`
+	hush    = ` LEFT JOIN (SELECT pole AS code, MAX(until_ms) AS until FROM mute WHERE from_ms <= ? AND until_ms > ? GROUP BY pole) AS hush ON hush.code = pole.code`
+)
+
+// poleIn is the condition that a pole stands at or below a place, as one range
+// that an index answers alone.
+func poleIn(place loa.Path) (q string, args []any) {
+	from, to := db.PrefixRange(string(place))
+	return ` AND pole.path >= ? AND pole.path < ? AND (pole.path = ? OR pole.path >= ?)`, []any{place, to, place, from}
+}
 
 // standingAt is standing at or below a place. Above the communes most poles
 // match: SQLite walks them in the order of the list and not to sort them all.
 func standingAt(tx *db.Tx, place loa.Path) (q string, args []any) {
-	path := "pole.path"
+	in, args := poleIn(place)
 	if place.Commune() == "" {
-		path = "(pole.path || '')"
+		in = strings.ReplaceAll(in, "pole.path", "(pole.path || '')")
 	}
-	from, to := db.PrefixRange(string(place))
-	return standing + ` AND (` + path + ` = ? OR (` + path + ` >= ? AND ` + path + ` < ?))`, []any{tx.NowMS(), tx.NowMS(), place, from, to}
+	return standing + in, append([]any{tx.NowMS(), tx.NowMS()}, args...)
+}
+
+// callingAt is calling at or below a place.
+func callingAt(tx *db.Tx, place loa.Path) (q string, args []any) {
+	in, args := poleIn(place)
+	return calling + in, append([]any{tx.NowMS(), tx.NowMS()}, args...)
 }
 
 // Poles lists poles in the order of their places and names.
@@ -84,6 +102,9 @@ func (r *Register) Poles(ctx context.Context, q PoleQuery) (all []Standing, err 
 	}
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
 		from, at := standingAt(tx, q.Place)
+		if q.State == Away || q.State == Sounding {
+			from, at = callingAt(tx, q.Place)
+		}
 		where, args := q.narrow(tx.NowMS())
 		args = append(append(at, args...), q.Limit, max(0, q.Offset))
 		all, err = db.All(tx, `SELECT `+standingColumns+from+where+` ORDER BY pole.path, pole.name_sort, pole.id LIMIT ? OFFSET ?`, args, scanStanding)
@@ -128,14 +149,14 @@ func (q PoleQuery) narrow(now int64) (where string, args []any) {
 
 // stateIs is the condition for a state, the same that State says one by one.
 func stateIs(state string) string {
-	const calls, silent = `health.at > ?`, `(health.at IS NULL OR health.at <= ?)`
+	const calls, silent = `health.at > ?`, `health.at <= ?`
 	switch state {
 	case InContact:
 		return `hush.until IS NULL AND ` + calls + ` AND health.state <> 'sounding'`
 	case Sounding:
-		return `hush.until IS NULL AND ` + calls + ` AND health.state = 'sounding'`
+		return `hush.until IS NULL AND health.state = 'sounding' AND +` + calls // plus: few boxes sound, so SQLite begins with them
 	case Away:
-		return `hush.until IS NULL AND box.id IS NOT NULL AND ` + silent
+		return `hush.until IS NULL AND ` + silent
 	case Muted:
 		return `hush.until IS NOT NULL`
 	case NoBox:
@@ -161,29 +182,42 @@ type Sums struct {
 	By    map[string]int // by state
 }
 
-// Count is the sums of a place in one query.
+// Count is the sums of a place. Most poles are in contact, so what is counted
+// is the others: none of the statements but the first two reads every pole.
 func (r *Register) Count(ctx context.Context, place loa.Path) (s Sums, err error) {
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
-		var q strings.Builder
-		q.WriteString(`SELECT COUNT(*), COALESCE(SUM(pole.horns), 0)`)
-		var args []any
-		for _, state := range States() {
-			q.WriteString(`, COALESCE(SUM(CASE WHEN ` + stateIs(state) + ` THEN 1 ELSE 0 END), 0)`)
-			args = append(args, stateArgs(state, tx.NowMS())...)
-		}
-		counts := make([]int, len(States()))
-		to := []any{&s.Poles, &s.Horns}
-		for i := range counts {
-			to = append(to, &counts[i])
-		}
-		from, at := standingAt(tx, place)
-		if err := tx.Row(q.String()+from, append(args, at...)...).Scan(to...); err != nil {
+		in, at := poleIn(place)
+		if err := tx.Row(`SELECT COUNT(*), COALESCE(SUM(pole.horns), 0) FROM pole WHERE pole.removed_at IS NULL`+in, at...).Scan(&s.Poles, &s.Horns); err != nil {
 			return err
 		}
 		s.By = map[string]int{}
-		for i, state := range States() {
-			s.By[state] = counts[i]
+		count := func(state, from string, args ...any) error {
+			var n int
+			err := tx.Row(`SELECT COUNT(*)`+from, args...).Scan(&n)
+			s.By[state] = n
+			return err
 		}
+		now := tx.NowMS()
+		const muted = `EXISTS (SELECT 1 FROM mute WHERE mute.pole = pole.code AND mute.from_ms <= ? AND mute.until_ms > ?)`
+		if err := count(NoBox, ` FROM pole WHERE pole.removed_at IS NULL AND NOT EXISTS (SELECT 1 FROM box WHERE box.pole_id = pole.id AND box.state = '`+Placed+`')
+			AND NOT `+muted+in, append([]any{now, now}, at...)...); err != nil {
+			return err
+		}
+		if err := count(Muted, ` FROM pole WHERE pole.code IN (SELECT mute.pole FROM mute WHERE mute.from_ms <= ? AND mute.until_ms > ?)
+			AND pole.removed_at IS NULL`+in, append([]any{now, now}, at...)...); err != nil {
+			return err
+		}
+		from, called := callingAt(tx, place)
+		for _, state := range []string{Away, Sounding} {
+			if err := count(state, from+` AND `+stateIs(state), append(slices.Clone(called), stateArgs(state, now)...)...); err != nil {
+				return err
+			}
+		}
+		if err := count(Unsealed, ` FROM box CROSS JOIN pole WHERE box.stale = 1 AND pole.id = box.pole_id AND box.id = `+lastBox+`
+			AND pole.removed_at IS NULL`+in, at...); err != nil {
+			return err
+		}
+		s.By[InContact] = s.Poles - s.By[NoBox] - s.By[Muted] - s.By[Away] - s.By[Sounding]
 		return nil
 	})
 	return s, err
@@ -214,10 +248,10 @@ func (r *Register) BoxesOf(ctx context.Context, pole string) (all []Box, err err
 // Waiting lists the boxes at or below a place that asked with a code and that
 // nobody has confirmed.
 func (r *Register) Waiting(ctx context.Context, place loa.Path) (all []Box, err error) {
-	from, to := db.PrefixRange(string(place))
+	in, at := poleIn(place)
+	in = strings.ReplaceAll(in, "pole.path", "(pole.path || '')") // few boxes wait: SQLite begins with them
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, boxQuery+`(pole.path = ? OR (pole.path >= ? AND pole.path < ?)) AND box.state = ? ORDER BY box.id`,
-			[]any{place, from, to, Waiting}, scanBox)
+		all, err = db.All(tx, boxQuery+`box.state = ?`+in+` ORDER BY box.id`, append([]any{Waiting}, at...), scanBox)
 		return err
 	})
 	return all, err
@@ -227,11 +261,11 @@ func (r *Register) Waiting(ctx context.Context, place loa.Path) (all []Box, err 
 // and that nobody muted, the longest silent first, and counts them all. A box
 // that never called counts from its enrolment.
 func (r *Register) SilentSince(ctx context.Context, place loa.Path, since time.Time, limit int) (all []Standing, count int, err error) {
-	const silent = ` AND hush.until IS NULL AND box.id IS NOT NULL AND COALESCE(health.at, box.made_at) < ?`
+	const silent = ` AND hush.until IS NULL AND health.at < ? AND (health.at > 0 OR box.made_at < ?)`
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
-		from, args := standingAt(tx, place)
-		all, err = db.All(tx, `SELECT COUNT(*) OVER (), `+standingColumns+from+silent+` ORDER BY COALESCE(health.at, 0), pole.id LIMIT ?`,
-			append(args, since.UnixMilli(), limit), func(scan func(...any) error) (Standing, error) {
+		from, args := callingAt(tx, place)
+		all, err = db.All(tx, `SELECT COUNT(*) OVER (), `+standingColumns+from+silent+` ORDER BY health.at, pole.id LIMIT ?`,
+			append(args, since.UnixMilli(), since.UnixMilli(), limit), func(scan func(...any) error) (Standing, error) {
 				return scanStanding(func(to ...any) error { return scan(append([]any{&count}, to...)...) })
 			})
 		return err

@@ -99,6 +99,9 @@ func (r *Register) Confirm(ctx context.Context, who loa.Actor, box string, appro
 			state, placement.Version, sealed, !b.Pole.sealedAs(placement), box); err != nil {
 			return journal.Entry{}, err
 		}
+		if err := expectBeats(tx, box); err != nil {
+			return journal.Entry{}, err
+		}
 		commune := b.Pole.Path.Commune()
 		if err := lockCommune(tx, commune); err != nil {
 			return journal.Entry{}, err
