@@ -168,7 +168,7 @@ func documents(t testing.TB) map[string][][]byte {
 	return map[string][][]byte{
 		"warrant": {encode(t, play()), encode(t, siren()), encode(t, halt()), encode(t, w)}, "plan": {encode(t, p)}, "beacon": {encode(t, beacon())},
 		"placement": {encode(t, placement())}, "policy": {encode(t, y)}, "receipt": {encode(t, receipt())}, "token": {encode(t, token())},
-		"time": {encode(t, clockTime())}, "beat": {encode(t, beat())},
+		"time": {encode(t, clockTime())}, "beat": {encode(t, beat())}, "release": {encode(t, release())},
 	}
 }
 
@@ -181,7 +181,8 @@ func readers() map[string]func([]byte) error {
 		"placement": func(b []byte) error { _, err := wire.ReadPlacement(b); return err },
 		"policy":    func(b []byte) error { _, err := wire.ReadPolicy(b); return err },
 		"token":     strict[wire.Token](seal.MaxDocument), "time": strict[wire.Time](seal.MaxDocument),
-		"beat": func(b []byte) error { _, err := wire.ReadBeat(b); return err },
+		"beat":    func(b []byte) error { _, err := wire.ReadBeat(b); return err },
+		"release": func(b []byte) error { _, err := wire.ReadRelease(b); return err },
 	}
 }
 
@@ -201,7 +202,7 @@ func rounds() int {
 	if os.Getenv("LOA_LONG") != "" {
 		return 200_000
 	}
-	return 3000
+	return 1500
 }
 
 // agreesOnPayloads spoils good payloads at random and asks both readers.
@@ -209,6 +210,10 @@ func rounds() int {
 // refuses is how an attacker splits a commune.
 func agreesOnPayloads(t *testing.T, program string) {
 	t.Parallel()
+	names, err := filepath.Glob("testdata/decode/*.txt")
+	if err != nil || len(names) != len(documents(t)) {
+		t.Errorf("%d kinds in decode, %d are spoiled: %v", len(names), len(documents(t)), err)
+	}
 	for kind, good := range documents(t) {
 		read := readers()[kind]
 		t.Run(kind, func(t *testing.T) {
@@ -269,7 +274,7 @@ func agreesOnEnvelopes(t *testing.T, program string) {
 			m := mutator{rand.New(rand.NewPCG(98, uint64(len(file.Kind))))}
 			asked := vectors{Kind: file.Kind, Chains: file.Chains}
 			seen := map[string]int{}
-			for i := range rounds() / 20 {
+			for i := range rounds() / 15 {
 				v := file.Vectors[m.IntN(len(file.Vectors))]
 				v.Name = fmt.Sprint(i)
 				if m.IntN(2) == 0 {

@@ -312,3 +312,38 @@ bool outranks(const struct json *a, const struct json *b)
 		return json_number(a, "from") > json_number(b, "from");
 	return text_order(json_text(a, "id"), json_text(b, "id")) > 0;
 }
+
+/* ---- updates, section 19 ---- */
+
+const char *release_install(const struct json *release, const struct json *program, int64_t now, struct text *hash)
+{
+	int64_t number = json_number(release, "number"), runs = json_number(program, "number");
+	if (!text_same(json_text(release, "product"), json_text(program, "product")))
+		return "release.other_product";
+	if (number <= higher(runs, json_number(program, "highest")))
+		return "release.old";
+	if (runs < json_number(release, "replaces"))
+		return "release.steps";
+	if (now < json_number(release, "from") || now >= json_number(release, "until"))
+		return "release.wrong_date";
+	for (const struct json *b = json_first(release, "builds"); b != NULL; b = b->next)
+		if (text_same(json_text(b, "system"), json_text(program, "system"))) {
+			*hash = json_text(b, "hash");
+			return NULL;
+		}
+	return "release.wrong_system";
+}
+
+int share_bucket(struct text device, struct text release)
+{
+	static const char head[] = "loa share v0\n";
+	unsigned char sum[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256_state s;
+	crypto_hash_sha256_init(&s);
+	crypto_hash_sha256_update(&s, (const unsigned char *)head, sizeof head - 1);
+	crypto_hash_sha256_update(&s, (const unsigned char *)device.at, device.n);
+	crypto_hash_sha256_update(&s, (const unsigned char *)"\n", 1);
+	crypto_hash_sha256_update(&s, (const unsigned char *)release.at, release.n);
+	crypto_hash_sha256_final(&s, sum);
+	return (int)(((uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 | sum[3]) % 100);
+}

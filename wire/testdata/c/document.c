@@ -31,9 +31,10 @@ LIST(mutes, a_mute);
 FIELDS(a_plan, {"v", &a_number}, {"kind", &a_text}, {"path", &a_text}, {"version", &a_number}, {"made", &a_number}, {"until", &a_number},
        {"slots", &slots}, {"mutes", &mutes}, {"ignorable", NULL});
 
+FIELDS(an_offer, {"hash", &a_text}, {"share", &a_number});
 FIELDS(a_beacon, {"v", &a_number}, {"kind", &a_text}, {"path", &a_text}, {"number", &a_number}, {"time", &a_number}, {"plan", &a_text},
        {"plan_version", &a_number}, {"now", &texts}, {"policies", &texts}, {"trust", &texts}, {"placements", &a_number},
-       {"epoch", &a_number}, {"mark", &a_number}, {"ignorable", NULL});
+       {"epoch", &a_number}, {"mark", &a_number}, {"release", &an_offer}, {"ignorable", NULL});
 
 FIELDS(an_hour, {"days", &numbers}, {"from", &a_number}, {"until", &a_number});
 LIST(hours, an_hour);
@@ -61,7 +62,13 @@ FIELDS(a_receipt, {"v", &a_number}, {"kind", &a_text}, {"device", &a_text}, {"at
 
 FIELDS(a_beat, {"v", &a_number}, {"kind", &a_text}, {"device", &a_text}, {"at", &a_number}, {"state", &a_text}, {"slot", &a_text},
        {"warrant", &a_text}, {"why", &a_text}, {"volume", &a_number}, {"disk_free", &a_number}, {"offset_us", &a_number},
-       {"clock", &a_text}, {"plan", &a_number}, {"version", &a_text}, {"uptime", &a_number});
+       {"clock", &a_text}, {"plan", &a_number}, {"version", &a_text}, {"uptime", &a_number}, {"release", &a_text},
+       {"update", &a_text}, {"update_why", &a_text});
+
+FIELDS(a_build, {"system", &a_text}, {"hash", &a_text}, {"bytes", &a_number});
+LIST(builds, a_build);
+FIELDS(a_release, {"v", &a_number}, {"kind", &a_text}, {"product", &a_text}, {"number", &a_number}, {"text", &a_text},
+       {"replaces", &a_number}, {"from", &a_number}, {"until", &a_number}, {"builds", &builds}, {"ignorable", NULL});
 
 /* ---- small questions ---- */
 
@@ -317,7 +324,10 @@ static const char *beacon_check(const struct json *b)
 	if (!hashes_ok(json_first(b, "now")) || !hashes_ok(json_first(b, "policies")) || !hashes_ok(json_first(b, "trust")))
 		return no;
 	struct text plan = json_text(b, "plan");
-	return plan.n == 0 || is_hash(plan) ? NULL : no;
+	if (plan.n > 0 && !is_hash(plan))
+		return no;
+	const struct json *offer = json_get(b, "release");
+	return offer == NULL || (is_hash(json_text(offer, "hash")) && between(json_number(offer, "share"), 1, 100)) ? NULL : no;
 }
 
 static const char *placement_check(const struct json *p)
@@ -403,6 +413,56 @@ static const char *beat_check(const struct json *b)
 	    (warrant.n > 0 && !is_hash(warrant)) || !clock_ok(json_text(b, "clock")) ||
 	    !one_of(json_text(b, "state"), (const char *const[]){"idle", "accepted", "sounding", "refused", "finished", NULL}))
 		return "beat.malformed";
+	struct text release = json_text(b, "release"), update = json_text(b, "update"), why_not = json_text(b, "update_why");
+	if (release.n == 0 && update.n == 0 && why_not.n == 0)
+		return NULL;
+	if (!is_hash(release) || why_not.n > 64 ||
+	    !one_of(update, (const char *const[]){"fetching", "waiting", "proving", "returned", "refused", NULL}))
+		return "beat.malformed";
+	return NULL;
+}
+
+/* Lower-case letters and digits, and others where they are named. */
+static bool plain(struct text t, size_t most, const char *others)
+{
+	if (t.n == 0 || t.n > most)
+		return false;
+	for (size_t i = 0; i < t.n; i++) {
+		char c = t.at[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+		if (!letter && (i == 0 || c == 0 || strchr(others, c) == NULL))
+			return false;
+	}
+	return true;
+}
+
+/* Such as linux/armv7. */
+static bool system_ok(struct text t)
+{
+	const char *slash = t.n == 0 ? NULL : memchr(t.at, '/', t.n);
+	if (slash == NULL || t.n > 32)
+		return false;
+	size_t n = (size_t)(slash - t.at);
+	return plain((struct text){t.at, n}, 31, "") && plain((struct text){slash + 1, t.n - n - 1}, 24, "");
+}
+
+static const char *release_check(const struct json *r)
+{
+	static const char no[] = "release.malformed", letters[] = ".+~-";
+	int64_t number = json_number(r, "number"), replaces = json_number(r, "replaces");
+	const char *why = head(r, "release");
+	if (why != NULL)
+		return why;
+	if (!plain(json_text(r, "product"), 32, letters) || !plain(json_text(r, "text"), 32, letters) || number < 1 ||
+	    !between(replaces, 0, number - 1) || !span_ok(r) || !between((int64_t)json_count(r, "builds"), 1, 16))
+		return no;
+	for (const struct json *b = json_first(r, "builds"); b != NULL; b = b->next) {
+		if (!system_ok(json_text(b, "system")) || !is_hash(json_text(b, "hash")) || !between(json_number(b, "bytes"), 1, 64 << 20))
+			return no;
+		for (const struct json *o = json_first(r, "builds"); o != b; o = o->next)
+			if (text_same(json_text(o, "system"), json_text(b, "system")))
+				return no;
+	}
 	return NULL;
 }
 
@@ -444,6 +504,7 @@ static const struct kind kinds[] = {
 	{"placement", MAX_DOCUMENT, &a_placement, placement_check, "authority"},
 	{"policy", MAX_DOCUMENT, &a_policy, policy_check, "authority"},
 	{"time", MAX_DOCUMENT, &a_time, time_check, "beacon"},
+	{"release", MAX_DOCUMENT, &a_release, release_check, "release"},
 	{"receipt", MAX_RECEIPT, &a_receipt, receipt_check, NULL},
 	{"token", MAX_DOCUMENT, &a_token, token_check, NULL},
 	{"beat", MAX_DOCUMENT, &a_beat, beat_check, NULL},
@@ -479,6 +540,8 @@ static struct need need_of(const struct kind *k, const struct json *d, const str
 	} else if (strcmp(k->name, "placement") == 0) {
 		for (const struct json *q = json_first(d, "paths"); q != NULL; q = q->next)
 			n.paths[n.count++] = q->text;
+	} else if (strcmp(k->name, "release") == 0) {
+		n.paths[n.count++] = a->place;
 	} else if (strcmp(k->name, "time") == 0) {
 		n.paths[n.count++] = a->place;
 		if (a->now == 0) /* the device does not know the time; the nonce says that the answer is fresh */

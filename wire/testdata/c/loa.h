@@ -78,7 +78,7 @@ bool is_id(struct text t);
 const char *document_read(struct pool *p, const char *kind, struct text payload, struct json **out);
 
 /* Opens a sealed document: everything of sections 3 to 5. place is the device's
- * commune (for a time), device its key (for a receipt and a token). */
+ * commune (for a time and a release), device its key (for a receipt and a token). */
 struct asked {
 	const struct trust *trust;
 	int64_t now;
@@ -104,5 +104,10 @@ bool muted(const struct json *mutes, const struct json *placement, int64_t start
 bool for_me(const struct json *slot, const struct json *warrant, const struct json *placement);
 const struct json *next_slot(const struct json *slots, int64_t now, const struct json *done);
 bool outranks(const struct json *a, const struct json *b);
+
+/* Section 19: which build of a release may replace a program, and whether a box
+ * is among the share an offer is for. */
+const char *release_install(const struct json *release, const struct json *program, int64_t now, struct text *hash);
+int share_bucket(struct text device, struct text release);
 
 #endif

@@ -236,7 +236,10 @@ static const char *delegation_check(const struct json *d, struct keys *keys)
 	size_t paths = json_count(d, "paths"), classes = json_count(d, "classes");
 	if (json_number(d, "v") != 0 || !text_is(json_text(d, "kind"), "delegation"))
 		return "delegation.malformed";
-	if (!text_is(role, "authority") && !text_is(role, "dispatch") && !text_is(role, "beacon"))
+	bool release = text_is(role, "release");
+	if (!text_is(role, "authority") && !text_is(role, "dispatch") && !text_is(role, "beacon") && !release)
+		return "delegation.malformed";
+	if (release && json_bool(d, "delegate"))
 		return "delegation.malformed";
 	if (paths == 0 || paths > 16)
 		return "delegation.malformed";
@@ -259,7 +262,7 @@ static bool is_invented(const struct json *d)
 
 static bool widens(const struct json *parent, const struct json *child)
 {
-	if (!text_is(json_text(parent, "role"), "authority") || !json_bool(parent, "delegate"))
+	if (!text_is(json_text(parent, "role"), "authority") || !json_bool(parent, "delegate") || text_is(json_text(child, "role"), "release"))
 		return true;
 	for (const struct json *p = json_first(child, "paths"); p != NULL; p = p->next)
 		if (!covered(json_first(parent, "paths"), p->text))

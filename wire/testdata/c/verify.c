@@ -59,7 +59,7 @@ static const char *volume_or(struct allowed a)
 
 static const char *decide(const char *what, const struct json *q)
 {
-	static char id[65];
+	static char said[65];
 	int64_t start = json_number(q, "start"), ms = json_number(q, "ms");
 	if (strcmp(what, "scope") == 0)
 		return scope_check(json_get(q, "scope")) == NULL && in_scope(json_get(q, "scope"), q) ? "in" : "out";
@@ -82,8 +82,21 @@ static const char *decide(const char *what, const struct json *q)
 		const struct json *s = next_slot(json_get(q, "slots"), json_number(q, "now"), json_get(q, "done"));
 		if (s == NULL)
 			return "none";
-		snprintf(id, sizeof id, "%.*s", (int)json_text(s, "id").n, json_text(s, "id").at);
-		return id;
+		snprintf(said, sizeof said, "%.*s", (int)json_text(s, "id").n, json_text(s, "id").at);
+		return said;
+	}
+	if (strcmp(what, "install") == 0) {
+		struct text hash;
+		const char *why = release_install(json_get(q, "release"), json_get(q, "program"), json_number(q, "now"), &hash);
+		if (why != NULL)
+			return why;
+		snprintf(said, sizeof said, "install %.*s", hash.n < 8 ? (int)hash.n : 8, hash.at);
+		return said;
+	}
+	if (strcmp(what, "share") == 0) {
+		int bucket = share_bucket(json_text(q, "device"), json_text(q, "release"));
+		snprintf(said, sizeof said, "bucket %d, %s", bucket, bucket < json_number(q, "share") ? "meant" : "not meant");
+		return said;
 	}
 	if (strcmp(what, "outranks") == 0) {
 		const struct json *a = json_get(q, "a"), *b = json_get(q, "b");
