@@ -38,14 +38,18 @@ type Root struct {
 	Keys      []string `json:"keys"` // base64 of 32 bytes each
 	Threshold int      `json:"threshold"`
 	Demo      bool     `json:"demo"`
+	Version   int64    `json:"version,omitempty"` // rises by one with each rotation, 0 for the first
 }
 
-// Fingerprint names a root: the SHA-256 of its keys, threshold and demo mark.
-// An enrolment code carries its first characters.
+// Fingerprint names a root: the SHA-256 of its keys, threshold, demo mark and,
+// after a rotation, version. An enrolment code carries its first characters.
 func (r Root) Fingerprint() string {
 	b := fmt.Appendf(nil, "loa root v0\n%d %t\n", r.Threshold, r.Demo)
 	for _, k := range r.Keys {
 		b = append(append(b, k...), '\n')
+	}
+	if r.Version > 0 {
+		b = fmt.Appendf(b, "version %d\n", r.Version)
 	}
 	return loa.Hash(b)
 }

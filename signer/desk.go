@@ -127,6 +127,8 @@ func believed(t *seal.Trust, payloadType string, envelope []byte, now int64) err
 		_, err = wire.OpenPlacement(t, envelope, now)
 	case wire.PolicyType:
 		_, err = wire.OpenPolicy(t, envelope, now)
+	case wire.PhrasesType:
+		_, err = wire.OpenPhrases(t, envelope, now)
 	default:
 		err = loa.Errorf(loa.Forbidden, "signer.wrong_type", payloadType)
 	}

@@ -28,6 +28,7 @@ const (
 	nowMark       = "now "
 	placementMark = "placement "
 	policyMark    = "policy "
+	phrasesMark   = "phrases "
 	countMark     = "count "
 )
 
@@ -133,6 +134,8 @@ func refusal(k Mark) error {
 		return loa.Errorf(loa.Conflict, "placement.old_version", fmt.Sprint(k.Number))
 	case strings.HasPrefix(k.Name, policyMark):
 		return loa.Errorf(loa.Conflict, "policy.old_version", fmt.Sprint(k.Number))
+	case strings.HasPrefix(k.Name, phrasesMark):
+		return loa.Errorf(loa.Conflict, "phrases.old_version", fmt.Sprint(k.Number))
 	default:
 		return loa.Errorf(loa.Forbidden, "approval.replayed")
 	}

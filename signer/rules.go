@@ -25,9 +25,16 @@ type verdict struct {
 //	play, normal or priority    one with duty approve, not the author; or one under
 //	                            a grant of somebody with duty approve
 //	play, emergency, exercise   two different people with duty approve
+//	phrase                      the same: it is an emergency or an exercise
+//	stream in a plan (a relay)  one with duty approve, not the author
+//	stream now (live)           one with duty live, the author too; an emergency or
+//	                            an exercise two
 //	stop                        one with duty stop or approve, the author too
+//	setting                     one with duty place
 //	placement                   one with duty place
 //	policy                      one with duty policy
+//	phrase set                  two different people with duty approve: it sounds
+//	                            when there is no time to hear it first
 //
 // each over every path that the document speaks for. Only the first takes an
 // assertion over a batch, or one under a grant; whatever else is asked takes each
@@ -72,22 +79,34 @@ func judge(payloadType string, payload []byte, votes []vote, now int64) (verdict
 		}
 		err = enough(by, 1, "", func(m Member) bool { return m.may([]loa.Path{p.Path}, DutyPolicy) })
 		return verdict{p.Path, Mark{Name: policyMark + string(p.Path), Number: p.Version, Hash: hash}}, err
+	case wire.PhrasesType:
+		p, err := wire.ReadPhrases(payload)
+		if err != nil {
+			return verdict{}, err
+		}
+		if err := dated(p.Until, now); err != nil {
+			return verdict{}, err
+		}
+		err = enough(by, twoPeople, "", func(m Member) bool { return m.may([]loa.Path{p.Path}, DutyApprove) })
+		return verdict{p.Path, Mark{Name: phrasesMark + string(p.Path), Number: p.Version, Hash: hash}}, err
 	default:
 		return verdict{}, loa.Errorf(loa.Forbidden, "signer.wrong_type", payloadType)
 	}
 }
 
-// duties are those of which one counts for a warrant of that kind. Live sound has
-// its own, because nobody can hear beforehand what will be said: whoever approves
-// texts does not thereby hold the microphone.
-func duties(kind string) []Duty {
-	switch kind {
-	case "play":
-		return []Duty{DutyApprove}
-	case "stop":
-		return []Duty{DutyStop, DutyApprove}
-	case "live": // no warrant of that kind exists yet; wire refuses it before it comes here
+// duties are those of which one counts for a warrant. Live sound has its own,
+// because nobody can hear beforehand what will be said: whoever approves texts
+// does not thereby hold the microphone.
+func duties(w wire.Warrant) []Duty {
+	switch {
+	case w.Live():
 		return []Duty{DutyLive}
+	case w.Kind == wire.Play, w.Kind == wire.Phrase, w.Kind == wire.Stream:
+		return []Duty{DutyApprove}
+	case w.Kind == wire.Stop:
+		return []Duty{DutyStop, DutyApprove}
+	case w.Kind == wire.Set:
+		return []Duty{DutyPlace}
 	}
 	return nil
 }
@@ -99,15 +118,15 @@ func judgeWarrant(w wire.Warrant, votes []vote, now int64) error {
 	if err := dated(w.Until, now); err != nil {
 		return err
 	}
-	entitled := func(m Member) bool { return m.may(w.Paths(), duties(w.Kind)...) }
-	if w.Kind == "play" && (w.Class == wire.Normal || w.Class == wire.Priority) {
+	entitled := func(m Member) bool { return m.may(w.Paths(), duties(w)...) }
+	if !w.Now { // what waits for a plan
 		return judgeBulletin(w, votes, entitled, now)
 	}
 	by, err := alone(votes)
 	if err != nil {
 		return err
 	}
-	if w.Kind != "stop" && (w.Class == wire.Emergency || w.Class == wire.Exercise) {
+	if w.Kind != wire.Stop && (w.Class == wire.Emergency || w.Class == wire.Exercise) {
 		return enough(by, twoPeople, "", entitled)
 	}
 	return enough(by, 1, "", entitled)

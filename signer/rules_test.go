@@ -27,15 +27,25 @@ func votes(by ...Member) []vote {
 // TestDuties: whoever may approve texts does not hold the microphone, and a kind
 // that the table does not know belongs to nobody.
 func TestDuties(t *testing.T) {
-	for kind, want := range map[string][]Duty{
-		"play": {DutyApprove}, "stop": {DutyStop, DutyApprove}, "live": {DutyLive}, "stream": nil, "": nil,
+	for _, c := range []struct {
+		w    wire.Warrant
+		want []Duty
+	}{
+		{wire.Warrant{Kind: wire.Play}, []Duty{DutyApprove}},
+		{wire.Warrant{Kind: wire.Phrase, Now: true}, []Duty{DutyApprove}},
+		{wire.Warrant{Kind: wire.Stream}, []Duty{DutyApprove}},
+		{wire.Warrant{Kind: wire.Stream, Now: true}, []Duty{DutyLive}},
+		{wire.Warrant{Kind: wire.Stop, Now: true}, []Duty{DutyStop, DutyApprove}},
+		{wire.Warrant{Kind: wire.Set, Now: true}, []Duty{DutyPlace}},
+		{wire.Warrant{Kind: "shout"}, nil},
+		{wire.Warrant{}, nil},
 	} {
-		if diff := cmp.Diff(want, duties(kind)); diff != "" {
-			t.Errorf("%s: %s", kind, diff)
+		if diff := cmp.Diff(c.want, duties(c.w)); diff != "" {
+			t.Errorf("%s: %s", c.w.Kind, diff)
 		}
 	}
 	none := Member{Person: "an", Credential: "an", Paths: []loa.Path{"vn/97"}, Duties: []Duty{DutyApprove}}
-	if none.may([]loa.Path{"vn/97"}, duties("stream")...) || none.may([]loa.Path{"vn/97"}, duties("live")...) {
+	if none.may([]loa.Path{"vn/97"}, duties(wire.Warrant{Kind: wire.Stream, Now: true})...) || none.may([]loa.Path{"vn/97"}, duties(wire.Warrant{})...) {
 		t.Error("approving texts opened the microphone")
 	}
 }
@@ -110,6 +120,35 @@ func TestJudge(t *testing.T) {
 	long := policy
 	long.Until = now + 401*day
 
+	sound := wire.Media{Hash: hash, Bytes: 288, MS: 36, Form: wire.CanonicalForm}
+	phrases := wire.PhraseSet{
+		Kind: "phrases", Path: ha, Version: 2, From: now, Until: now + 365*day, Entries: []wire.PhraseEntry{
+			{ID: wire.SirenPhrase, Media: sound}, {ID: wire.ExercisePrefix, Media: sound}, {ID: "lu", Media: sound, Text: "Nước lên."},
+		},
+	}
+	mute := phrases
+	mute.Entries = phrases.Entries[1:]
+	speaker, second := member("speaker", ha, DutyLive), member("second", ha, DutyLive)
+	phrase := func(w *wire.Warrant) {
+		w.Kind, w.Class, w.Media, w.PlaysDay, w.Plays, w.Speech = wire.Phrase, wire.Emergency, nil, 0, 0, ""
+		w.Phrases, w.Now, w.Seq = []string{wire.SirenPhrase}, true, 9
+	}
+	relay := func(w *wire.Warrant) {
+		w.Kind, w.Media, w.Speech, w.Mount, w.Length = wire.Stream, nil, "", "dai-tinh", 1_800_000
+	}
+	live := func(w *wire.Warrant) {
+		relay(w)
+		w.Now, w.Seq, w.Author = true, 10, "speaker"
+	}
+	set := func(w *wire.Warrant) {
+		w.Kind, w.Media, w.PlaysDay, w.Plays, w.Cap, w.Speech = wire.Set, nil, 0, 0, 0, ""
+		w.Setting, w.Now, w.Seq = &wire.Setting{Volume: 60}, true, 11
+	}
+	loud := func(w *wire.Warrant) {
+		set(w)
+		w.Setting.Volume = 101
+	}
+
 	is := func(m ...Member) []Member { return m }
 	for _, c := range []struct {
 		name string
@@ -156,6 +195,29 @@ func TestJudge(t *testing.T) {
 		{"policy: one for policies", wire.PolicyType, policy, is(ruler), ""},
 		{"policy: one who approves", wire.PolicyType, policy, is(leader), "approval.not_entitled"},
 		{"policy: too long", wire.PolicyType, long, is(ruler), "seal.too_far"},
+		{"phrase: two people", wire.WarrantType, warrant(phrase), is(leader, deputy), ""},
+		{"phrase: one", wire.WarrantType, warrant(phrase), is(leader), "approval.too_few"},
+		{"phrase: an exercise by one", wire.WarrantType, warrant(phrase, func(w *wire.Warrant) { w.Class = wire.Exercise }), is(leader), "approval.too_few"},
+		{"phrase: two who place", wire.WarrantType, warrant(phrase), is(placer, placer), "approval.not_entitled"},
+		{"relay: one leader", wire.WarrantType, warrant(relay), is(leader), ""},
+		{"relay: the author alone", wire.WarrantType, warrant(relay), is(author), "approval.by_author"},
+		{"relay: one who holds the microphone", wire.WarrantType, warrant(relay), is(speaker), "approval.not_entitled"},
+		{"live: one who holds the microphone, and speaks", wire.WarrantType, warrant(live), is(speaker), ""},
+		{"live: one who approves texts", wire.WarrantType, warrant(live), is(leader), "approval.not_entitled"},
+		{"live: nobody", wire.WarrantType, warrant(live), nil, "approval.missing"},
+		{"live emergency: one", wire.WarrantType, warrant(live, func(w *wire.Warrant) { w.Class = wire.Emergency }), is(speaker), "approval.too_few"},
+		{"live emergency: two", wire.WarrantType, warrant(live, func(w *wire.Warrant) { w.Class = wire.Emergency }), is(speaker, second), ""},
+		{"setting: one who places", wire.WarrantType, warrant(set), is(placer), ""},
+		{"setting: one who approves", wire.WarrantType, warrant(set), is(leader), "approval.not_entitled"},
+		{"setting: beyond the placer", wire.WarrantType, warrant(set, scope(thuong)), is(placer), "approval.not_entitled"},
+		{"setting: nobody", wire.WarrantType, warrant(set), nil, "approval.missing"},
+		{"setting: louder than all", wire.WarrantType, warrant(loud), is(placer), "warrant.malformed"},
+		{"phrase set: two people", wire.PhrasesType, phrases, is(leader, deputy), ""},
+		{"phrase set: one", wire.PhrasesType, phrases, is(leader), "approval.too_few"},
+		{"phrase set: one person, two passkeys", wire.PhrasesType, phrases, is(leader, spare), "approval.too_few"},
+		{"phrase set: a neighbour", wire.PhrasesType, phrases, is(leader, neighbour), "approval.too_few"},
+		{"phrase set: rulers", wire.PhrasesType, phrases, is(ruler, keeper), "approval.not_entitled"},
+		{"phrase set: without a siren", wire.PhrasesType, mute, is(leader, deputy), "phrases.malformed"},
 		{"a plan", wire.PlanType, wire.Plan{}, is(leader, deputy), "signer.wrong_type"},
 		{"a delegation", "application/vnd.loa.delegation+json", policy, is(keeper, ruler), "signer.wrong_type"},
 		{"a policy called a warrant", wire.WarrantType, policy, is(leader, deputy), "document.unknown_key"},
@@ -183,6 +245,7 @@ func TestJudge(t *testing.T) {
 			{wire.WarrantType, warrant(), leader, verdict{place: ha}},
 			{wire.WarrantType, warrant(stop), leader, verdict{ha, Mark{Name: "now vn/97/97001", Number: 8}}},
 			{wire.PlacementType, placement, placer, verdict{ha + "/h/dong", Mark{Name: "placement " + id, Number: 3}}},
+			{wire.WarrantType, warrant(set), placer, verdict{ha, Mark{Name: "now vn/97/97001", Number: 11}}},
 			{wire.PolicyType, policy, ruler, verdict{ha, Mark{Name: "policy vn/97/97001", Number: 2}}},
 		} {
 			payload, err := json.Marshal(c.doc)

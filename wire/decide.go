@@ -25,7 +25,8 @@ func InScope(scope []Place, p Placement) bool {
 }
 
 // contains tests a point by integers only for a polygon (crossing number, edges
-// on the lower-left side count as inside) and by the haversine for a circle.
+// on the lower-left side count as inside; where a polygon crosses itself, what
+// it goes round twice lies outside) and by the haversine for a circle.
 func (a Area) contains(pt Point) bool {
 	if a.Centre != nil {
 		return metres(*a.Centre, pt) <= float64(a.Radius)
@@ -209,7 +210,7 @@ func SlotAllowed(s Slot, w Warrant, p Placement, policies []Policy) (Allowed, bo
 	if p.Revoked {
 		return no("placement.revoked")
 	}
-	if w.Kind != "play" || w.Now {
+	if w.Kind != Play && w.Kind != Stream || w.Now || w.Kind == Stream && s.Repeat > 0 {
 		return no("slot.not_playable")
 	}
 	if s.Start < w.From || s.Start+SlotMS(s, w) > w.Until {

@@ -19,6 +19,7 @@ func TestDecide(t *testing.T) {
 	for file, decide := range map[string]func([]byte) (string, error){
 		"scope": decideScope, "policy": decidePolicy, "slot": decideSlot, "muted": decideMuted, "mine": decideMine, "next": decideNext, "outranks": decideOutranks,
 		"share": decideShare, "install": decideInstall,
+		"cue": decideCue, "setting": decideSetting, "loudness": decideLoudness,
 	} {
 		t.Run(file, func(t *testing.T) { golden(t, "decide/"+file+".txt", decide) })
 	}

@@ -40,6 +40,8 @@ func TestDecode(t *testing.T) {
 		"token":     check[wire.Token](seal.MaxDocument),
 		"time":      check[wire.Time](seal.MaxDocument),
 		"release":   func(in []byte) (string, error) { _, err := wire.ReadRelease(in); return verdict(err), nil },
+		"phrases":   check[wire.PhraseSet](wire.MaxPhrases),
+		"log":       check[wire.Log](wire.MaxLog),
 		"beat":      func(in []byte) (string, error) { _, err := wire.ReadBeat(in); return verdict(err), nil },
 	} {
 		t.Run(kind, func(t *testing.T) { golden(t, "decode/"+kind+".txt", decide) })
@@ -60,6 +62,15 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip(t, clockTime(), seal.MaxDocument)
 	roundTrip(t, beat(), seal.MaxDocument)
 	roundTrip(t, release(), seal.MaxDocument)
+	roundTrip(t, phrase(), seal.MaxDocument)
+	roundTrip(t, relay(), seal.MaxDocument)
+	roundTrip(t, live(), seal.MaxDocument)
+	roundTrip(t, setting(), seal.MaxDocument)
+	roundTrip(t, phrases(), wire.MaxPhrases)
+	roundTrip(t, deviceLog(), wire.MaxLog)
+	c := beacon()
+	c.Phrases, c.Root = hash("phrases"), demoRoot().Fingerprint()
+	roundTrip(t, c, seal.MaxDocument)
 	w := play()
 	w.Scope = []wire.Place{
 		{Path: here, Area: &wire.Area{Polygon: []wire.Point{{Lat: 1, Lon: 2}, {Lat: 3, Lon: 4}, {Lat: -5, Lon: -6}}}},
@@ -192,6 +203,8 @@ func TestLimits(t *testing.T) {
 		fullest := with(func(b *wire.Beacon) {
 			b.Now, b.Policies, b.Trust = many(32, "n"), many(8, "p"), many(12, "d")
 			b.Release = &wire.Offer{Hash: hash("release"), Share: 100}
+			b.Phrases, b.Root = hash("phrases"), hash("root")
+			b.Number, b.PlanVersion, b.Placements, b.Epoch, b.Mark = 1<<53-1, 1<<53-1, 1<<53-1, 1<<53-1, 1<<53-1
 		})
 		if n := len(encode(t, fullest)); n > seal.MaxDocument {
 			t.Errorf("a full beacon has %d bytes", n)

@@ -25,6 +25,8 @@ const (
 	TimeType      = "application/vnd.loa.time+json"
 	ReceiptType   = "application/vnd.loa.receipt+json"
 	TokenType     = "application/vnd.loa.token+json"
+	PhrasesType   = "application/vnd.loa.phrases+json"
+	LogType       = "application/vnd.loa.log+json"
 )
 
 // MaxPlan is the size in bytes of the largest plan: 72 hours of a busy commune.
@@ -108,13 +110,24 @@ type Media struct {
 // CanonicalForm is the only media form of version 0.
 const CanonicalForm = "mp3-64-32-1"
 
+// Kind is what a warrant has a device do.
+type Kind string
+
+// The kinds of warrants.
+const (
+	Play   Kind = "play"    // sound its media
+	Phrase Kind = "phrase"  // sound cached phrases, with nothing to fetch: phrase.go
+	Stream Kind = "stream"  // relay a mount of the device's own node: stream.go
+	Stop   Kind = "stop"    // silence the warrants it names
+	Set    Kind = "setting" // set the box: setting.go
+)
+
 // Warrant (lệnh phát) is the promise of an authority: what may sound, where,
-// between when, how often. Kind "play" sounds its media, kind "stop" silences
-// the warrants it names; a stop and an emergency carry Now and a sequence
-// number, act on arrival and need no plan.
+// between when, how often. Emergencies, exercises, stops, settings and live
+// sound carry Now and a sequence number, act on arrival and need no plan.
 type Warrant struct {
 	V        int             `json:"v"`
-	Kind     string          `json:"kind"` // "play" or "stop"
+	Kind     Kind            `json:"kind"`
 	ID       string          `json:"id"`
 	Class    Class           `json:"class"`
 	Role     Role            `json:"role,omitempty"`
@@ -125,6 +138,12 @@ type Warrant struct {
 	From     int64           `json:"from"`  // UTC ms
 	Until    int64           `json:"until"` // UTC ms
 	Media    []Media         `json:"media,omitempty"`
+	Hazard   string          `json:"hazard,omitempty"`    // play, urgent: id of the phrase that stands in for its media
+	Phrases  []string        `json:"phrases,omitempty"`   // phrase: ids, one after the other
+	Mount    string          `json:"mount,omitempty"`     // stream: a name on the device's own node
+	Length   int64           `json:"length,omitempty"`    // stream: how long at most, ms
+	Setting  *Setting        `json:"setting,omitempty"`   // setting
+	Poles    []string        `json:"poles,omitempty"`     // setting: public codes, these poles only
 	Stops    []string        `json:"stops,omitempty"`     // hashes of warrants a stop silences
 	PlaysDay int             `json:"plays_day,omitempty"` // at most, per local day
 	Plays    int             `json:"plays,omitempty"`     // at most, in all
@@ -182,12 +201,14 @@ type Beacon struct {
 	Time        int64           `json:"time"`   // UTC ms
 	Plan        string          `json:"plan,omitempty"`
 	PlanVersion int64           `json:"plan_version"`
-	Now         []string        `json:"now"`        // hashes of live now warrants
-	Policies    []string        `json:"policies"`   // hashes, the country's first
-	Trust       []string        `json:"trust"`      // hashes of delegations
-	Placements  int64           `json:"placements"` // rises when any placement of the commune changes
-	Epoch       int64           `json:"epoch"`      // revocation epoch
-	Mark        int64           `json:"mark"`       // highest now sequence number issued
+	Now         []string        `json:"now"`               // hashes of live now warrants
+	Policies    []string        `json:"policies"`          // hashes, the country's first
+	Trust       []string        `json:"trust"`             // hashes of delegations
+	Phrases     string          `json:"phrases,omitempty"` // hash of the phrase set
+	Root        string          `json:"root,omitempty"`    // fingerprint of the root all this hangs from
+	Placements  int64           `json:"placements"`        // rises when any placement of the commune changes
+	Epoch       int64           `json:"epoch"`             // revocation epoch
+	Mark        int64           `json:"mark"`              // highest now sequence number issued
 	Release     *Offer          `json:"release,omitempty"`
 	Ignore      json.RawMessage `json:"ignorable,omitempty"`
 }
@@ -395,9 +416,14 @@ func CheckScope(scope []Place) error {
 		if circle {
 			points = []Point{*a.Centre}
 		}
-		for _, pt := range points {
+		for i, pt := range points {
 			if !pt.onEarth() {
 				return malformed("scope", "point")
+			}
+			// An edge more than half way round is one over the date line, which a
+			// flat test would read the wrong way round.
+			if before := points[(i+len(points)-1)%len(points)]; max(pt.Lon-before.Lon, before.Lon-pt.Lon) > 180_000_000 {
+				return malformed("scope", "date line")
 			}
 		}
 	}
@@ -406,11 +432,11 @@ func CheckScope(scope []Place) error {
 
 // Check says what is wrong with a warrant's own content, before any seal.
 func (w Warrant) Check() error {
-	if err := head(w.V, w.Kind, "play"); err != nil && w.Kind != "stop" {
-		return err
-	}
 	if w.V != Version {
 		return loa.Errorf(loa.Invalid, "document.version", w.V)
+	}
+	if !slices.Contains([]Kind{Play, Phrase, Stream, Stop, Set}, w.Kind) {
+		return loa.Errorf(loa.Invalid, "document.kind", string(w.Kind))
 	}
 	if !loa.IsID(w.ID) {
 		return malformed("warrant", "id")
@@ -436,21 +462,60 @@ func (w Warrant) Check() error {
 	if w.Approval == "weak" && w.Class != Normal {
 		return loa.Errorf(loa.Forbidden, "warrant.weak_approval", string(w.Class))
 	}
-	if w.Role != NoRole && (w.Class != Normal || w.Kind != "play" ||
+	if w.Role != NoRole && (w.Class != Normal || w.Kind != Play ||
 		!slices.Contains([]Role{Tune, Greeting, Music, Goodbye, TestSound}, w.Role)) {
 		return malformed("warrant", "role")
 	}
 	if w.Now != (w.Seq > 0) {
 		return malformed("warrant", "now without number")
 	}
-	if w.Kind == "stop" {
-		return w.checkStop()
+	if other := w.foreign(); other != "" {
+		return malformed("warrant", other)
 	}
-	return w.checkPlay()
+	switch w.Kind {
+	case Phrase:
+		return w.checkPhrase()
+	case Stream:
+		return w.checkStream()
+	case Stop:
+		return w.checkStop()
+	case Set:
+		return w.checkSetting()
+	default:
+		return w.checkPlay()
+	}
+}
+
+// urgent reports whether a class acts on arrival whatever the kind.
+func (c Class) urgent() bool { return c == Emergency || c == Exercise }
+
+// foreign names a field that belongs to another kind, "" if there is none: a
+// field without a meaning is one that two readers may understand differently.
+func (w Warrant) foreign() string {
+	for _, f := range []struct {
+		name  string
+		there bool
+		kinds []Kind
+	}{
+		{"media", len(w.Media) > 0, []Kind{Play}},
+		{"hazard", w.Hazard != "", []Kind{Play}},
+		{"speech", w.Speech != "", []Kind{Play, Stop}}, // of a stop it was never asked
+		{"phrases", len(w.Phrases) > 0, []Kind{Phrase}},
+		{"mount or length", w.Mount != "" || w.Length != 0, []Kind{Stream}},
+		{"setting or poles", w.Setting != nil || len(w.Poles) > 0, []Kind{Set}},
+		{"stops", len(w.Stops) > 0, []Kind{Stop}},
+		{"plays", w.Plays != 0 || w.PlaysDay != 0, []Kind{Play, Stream}},
+		{"cap", w.Cap != 0, []Kind{Play, Phrase, Stream, Stop}},
+	} {
+		if f.there && !slices.Contains(f.kinds, w.Kind) {
+			return f.name
+		}
+	}
+	return ""
 }
 
 func (w Warrant) checkStop() error {
-	if !w.Now || len(w.Media) > 0 || w.Plays != 0 || w.PlaysDay != 0 {
+	if !w.Now {
 		return malformed("warrant", "stop")
 	}
 	if len(w.Stops) == 0 || len(w.Stops) > 16 {
@@ -465,24 +530,33 @@ func (w Warrant) checkStop() error {
 }
 
 func (w Warrant) checkPlay() error {
-	if urgent := w.Class == Emergency || w.Class == Exercise; urgent != w.Now {
+	if w.Class.urgent() != w.Now {
 		return malformed("warrant", "now")
 	}
-	if len(w.Stops) > 0 || len(w.Media) == 0 || len(w.Media) > 4 {
+	if len(w.Media) == 0 || len(w.Media) > 4 || slices.ContainsFunc(w.Media, Media.malformed) {
 		return malformed("warrant", "media")
 	}
-	for _, m := range w.Media {
-		if !loa.IsHash(m.Hash) || m.Bytes <= 0 || m.Bytes > 64<<20 || m.MS <= 0 || m.MS > maxFrames*36 || !isLang(m.Lang) {
-			return malformed("warrant", "media")
-		}
+	if w.Hazard != "" && (!w.Class.urgent() || !isHazard(w.Hazard)) {
+		return malformed("warrant", "hazard")
 	}
-	if w.PlaysDay < 1 || w.PlaysDay > 100 || w.Plays < w.PlaysDay || w.Plays > 10_000 || w.Cap < 1 || w.Cap > 100 {
-		return malformed("warrant", "plays or cap")
+	if err := w.checkPlays(); err != nil {
+		return err
 	}
 	if w.Speech != "synthetic" && w.Speech != "recorded" {
 		return malformed("warrant", "speech")
 	}
 	return nil
+}
+
+func (w Warrant) checkPlays() error {
+	if w.PlaysDay < 1 || w.PlaysDay > 100 || w.Plays < w.PlaysDay || w.Plays > 10_000 || w.Cap < 1 || w.Cap > 100 {
+		return malformed("warrant", "plays or cap")
+	}
+	return nil
+}
+
+func (m Media) malformed() bool {
+	return !loa.IsHash(m.Hash) || m.Bytes <= 0 || m.Bytes > 64<<20 || m.MS <= 0 || m.MS > maxFrames*36 || !isLang(m.Lang)
 }
 
 // isLang reports whether s is empty or has the form of a BCP 47 tag: a language
@@ -514,9 +588,10 @@ func (w Warrant) Paths() []loa.Path {
 	return all
 }
 
-// MS is how long the warrant's media sounds once, in milliseconds.
+// MS is how long the warrant's media sounds once, in milliseconds; a stream as
+// long as it may. How long phrases are only the set says: Cue.
 func (w Warrant) MS() int64 {
-	var ms int64
+	ms := w.Length
 	for _, m := range w.Media {
 		ms += m.MS
 	}
@@ -583,8 +658,10 @@ func (b Beacon) Check() error {
 			}
 		}
 	}
-	if b.Plan != "" && !loa.IsHash(b.Plan) {
-		return malformed("beacon", "plan")
+	for _, h := range []string{b.Plan, b.Phrases, b.Root} {
+		if h != "" && !loa.IsHash(h) {
+			return malformed("beacon", "plan, phrases or root")
+		}
 	}
 	if b.Release != nil {
 		return b.Release.check()

@@ -137,7 +137,7 @@ func (g Grant) Allows(w Warrant, person string, now int64) error {
 	if minute := local.Hour()*60 + local.Minute(); minute < g.HourFrom || minute >= g.HourUntil {
 		return loa.Errorf(loa.Forbidden, "grant.hours", g.Decision)
 	}
-	if w.Kind != "play" || w.Now || !slices.Contains(g.Classes, w.Class) {
+	if w.Kind != Play || w.Now || !slices.Contains(g.Classes, w.Class) {
 		return loa.Errorf(loa.Forbidden, "grant.class", g.Decision)
 	}
 	for _, p := range w.Paths() {

@@ -26,7 +26,8 @@ func TestPaper(t *testing.T) {
 		{"\n## 4. ", seal.Envelope{}}, {"\n## 5. ", seal.Root{}}, {"\n## 5. ", seal.Delegation{}},
 		{"\n### Warrant", wire.Warrant{}}, {"\n### Plan", wire.Plan{}}, {"\n### Beacon", wire.Beacon{}},
 		{"\n### Placement", wire.Placement{}}, {"\n### Policy", wire.Policy{}}, {"\n### Time", wire.Time{}},
-		{"\n### Token", wire.Token{}}, {"\n### Receipt", wire.Receipt{}}, {"\n### Beat", wire.Beat{}}, {"\n### Release", wire.Release{}}, {"\n### HTTP", wire.Ack{}},
+		{"\n### Token", wire.Token{}},
+		{"\n### Phrase set", wire.PhraseSet{}}, {"\n### Log", wire.Log{}}, {"\n### Rotation", seal.Rotation{}}, {"\n### Receipt", wire.Receipt{}}, {"\n### Beat", wire.Beat{}}, {"\n### Release", wire.Release{}}, {"\n### HTTP", wire.Ack{}},
 	} {
 		heading, doc := c.heading, c.doc
 		_, part, ok := strings.Cut(paper, heading)
@@ -45,7 +46,7 @@ func TestPaper(t *testing.T) {
 	}
 	for _, said := range []string{
 		seal.DelegationType, wire.WarrantType, wire.PlanType, wire.BeaconType, wire.PlacementType, wire.PolicyType, wire.TimeType,
-		wire.ReceiptType, wire.TokenType, wire.ReleaseType, wire.CanonicalForm, wire.BeaconTopic("{commune}"), wire.NowTopic("{path}"), wire.BeatTopic("{device}"),
+		wire.ReceiptType, wire.TokenType, wire.ReleaseType, wire.PhrasesType, wire.LogType, seal.RootType, wire.CanonicalForm, wire.BeaconTopic("{commune}"), wire.NowTopic("{path}"), wire.BeatTopic("{device}"),
 	} {
 		if !strings.Contains(paper, "`"+said+"`") {
 			t.Errorf("docs/wire.md: no word of %s", said)

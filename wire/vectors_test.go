@@ -59,10 +59,17 @@ func (v vector) judge(t *testing.T, kind string, chains map[string]chain) string
 	case "token":
 		_, err := wire.OpenToken(v.Envelope, v.Now, device)
 		return verdict(err)
+	case "log":
+		_, err := wire.OpenLog(v.Envelope, device)
+		return verdict(err)
 	}
 	c, ok := chains[v.Chain]
 	if !ok {
 		t.Fatalf("no chain %s", v.Chain)
+	}
+	if kind == "root" {
+		_, err := seal.Follow(c.Root, v.Envelope)
+		return verdict(err)
 	}
 	trust, err := seal.NewTrust(c.Root, c.Delegations, c.Floor)
 	if kind == "chain" {
@@ -84,6 +91,8 @@ func (v vector) judge(t *testing.T, kind string, chains map[string]chain) string
 		_, err = wire.OpenPolicy(trust, v.Envelope, v.Now)
 	case "release":
 		_, err = wire.OpenRelease(trust, v.Envelope, v.Place, v.Now)
+	case "phrases":
+		_, err = wire.OpenPhrases(trust, v.Envelope, v.Now)
 	case "time":
 		_, err = wire.OpenTime(trust, v.Envelope, v.Place, v.Now)
 	default:
@@ -243,7 +252,7 @@ func (s scribe) add(name, expected string, doc any, options ...option) {
 	s.t.Helper()
 	d := draft{chain: "usual", now: today() + 8*hour, as: s.as, by: []seal.Key{key(s.by)}}
 	switch s.file.Kind {
-	case "receipt", "token":
+	case "receipt", "token", "log":
 		d.chain, d.key = "", text("device")
 	case "time", "release":
 		d.place = here
@@ -270,7 +279,7 @@ func makeVectors(t *testing.T) []vectors {
 		kind, as, by string
 		write        func(scribe)
 	}{
-		{"warrant", wire.WarrantType, "commune", writeWarrants},
+		{"warrant", wire.WarrantType, "commune", func(s scribe) { writeWarrants(s); writeKinds(s) }},
 		{"plan", wire.PlanType, "dispatch", writePlans},
 		{"beacon", wire.BeaconType, "beacon", writeBeacons},
 		{"placement", wire.PlacementType, "commune", writePlacements},
@@ -279,6 +288,9 @@ func makeVectors(t *testing.T) []vectors {
 		{"receipt", wire.ReceiptType, "device", writeReceipts},
 		{"token", wire.TokenType, "device", writeTokens},
 		{"release", wire.ReleaseType, "release", writeReleases},
+		{"phrases", wire.PhrasesType, "province", writePhrases},
+		{"log", wire.LogType, "device", writeLogs},
+		{"root", seal.RootType, "root", writeRoots},
 	} {
 		file := vectors{Kind: k.kind, Chains: map[string]chain{}}
 		k.write(scribe{t, k.as, k.by, &file})
@@ -366,6 +378,31 @@ func makeChains(t *testing.T) map[string]chain {
 		"a release key":    makeChain(t, append(usual(), give(seal.Release, "release", province, "root")), nil),
 		"two release keys": makeChain(t, released(), nil),
 		"no commune":       with(func(d []deed) []deed { return slices.Delete(d, 1, 2) }),
+		"two keys above": with(func(d []deed) []deed {
+			d[0].Keys, d[0].Threshold = []string{text("province"), text("province 2"), text("province 3")}, 2
+			d[1].by, d[2].by = []string{"province 2", "province 3"}, []string{"province", "province 3"}
+			d[3].Keys, d[3].Threshold = []string{text("dispatch"), text("dispatch 2"), text("dispatch 3")}, 2
+			return d
+		}),
+		"two keys in turn": with(func(d []deed) []deed {
+			next := give(seal.Authority, "commune, next", here, "province")
+			next.From, d[1].Until = today()+10*day, today()+20*day
+			return append(d, next)
+		}),
+		"epoch 2": makeChain(t, func() []deed {
+			d := usual()
+			for i := range d {
+				d[i].Epoch = 2
+			}
+			d[1] = give(seal.Authority, "commune, next", here, "province")
+			d[1].Epoch = 2
+			return d
+		}(), func(c *chain) { c.Floor = 2 }),
+		"after the rotation": makeChain(t, nil, func(c *chain) {
+			c.Root, c.Delegations = nation(), [][]byte{}
+			c.Root.Version = 1
+		}),
+		"a root of three, version 4": makeChain(t, nil, func(c *chain) { c.Root, c.Delegations = secondRoot(), [][]byte{} }),
 	}
 }
 
@@ -406,6 +443,34 @@ func chainVectors(t *testing.T) vectors {
 	})
 	add("a root of three, two of which agreed", "ok", func(d []deed) []deed { d[0].by = []string{"root 3", "root"}; return d[:2] }, func(c *chain) {
 		c.Root.Keys, c.Root.Threshold = []string{text("root"), text("root 2"), text("root 3")}, 2
+	})
+	add("two of three above gave it on", "ok", func(d []deed) []deed {
+		d[0].Keys, d[0].Threshold = []string{text("province"), text("province 2"), text("province 3")}, 2
+		d[1].by = []string{"province 3", "province"}
+		return d[:2]
+	}, nil)
+	add("one of three above gave it on", "seal.unknown_key", func(d []deed) []deed {
+		d[0].Keys, d[0].Threshold = []string{text("province"), text("province 2"), text("province 3")}, 2
+		return d[:2]
+	}, nil)
+	add("all three above gave it on", "ok", func(d []deed) []deed {
+		d[0].Keys, d[0].Threshold = []string{text("province"), text("province 2"), text("province 3")}, 2
+		d[1].by = []string{"province", "province 2", "province 3"}
+		return d[:2]
+	}, nil)
+	add("two delegations that overlap", "ok", func(d []deed) []deed {
+		next := give(seal.Authority, "commune, next", here, "province")
+		next.From, d[1].Until = today()+10*day, today()+20*day
+		return append(d[:2], next)
+	}, nil)
+	add("the parent from an epoch below the floor, the child not", "seal.unknown_key", commune(func(d *deed) { d.Epoch = 2 }), func(c *chain) { c.Floor = 2 })
+	add("after a rotation, sealed by the root before", "seal.unknown_key", whole, func(c *chain) {
+		c.Root = nation()
+		c.Root.Version = 1
+	})
+	add("after a rotation, sealed by the new root", "ok", func(d []deed) []deed { d[0].by = []string{"nation 2", "nation 3"}; return d[:2] }, func(c *chain) {
+		c.Root = nation()
+		c.Root.Version = 1
 	})
 	add("a root with one key twice", "delegation.malformed", whole, func(c *chain) {
 		c.Root.Keys, c.Root.Threshold = []string{text("root"), text("root")}, 2
@@ -530,6 +595,15 @@ func writeWarrants(s scribe) {
 	normal("a seal cut short", "seal.unknown_key", nil, after(reopened(func(e *seal.Envelope) { e.Signatures[0].Sig = e.Signatures[0].Sig[:84] })))
 	normal("algorithm none", "document.unknown_key", nil, after(replace(`{"payloadType"`, `{"alg":"none","payloadType"`)))
 
+	// A key that takes over from another, and a key that is revoked
+	normal("two of three above", "ok", nil, under("two keys above"))
+	normal("the key before, while both hold", "ok", nil, under("two keys in turn"), at(today()+15*day))
+	normal("the next key, while both hold", "ok", nil, under("two keys in turn"), at(today()+15*day), by("commune, next"))
+	normal("the next key, too early", "seal.wrong_date", nil, under("two keys in turn"), at(today()+5*day), by("commune, next"))
+	normal("the key before, too late", "seal.wrong_date", nil, under("two keys in turn"), at(today()+25*day))
+	normal("a revoked key", "seal.unknown_key", nil, under("epoch 2"))
+	normal("the key in its place", "ok", nil, under("epoch 2"), by("commune, next"))
+
 	// What, changed after it was sealed
 	urgent("an exercise made an emergency after it was sealed", "seal.unknown_key", func(w *wire.Warrant) { w.Class = wire.Exercise },
 		after(repacked(`"exercise"`, `"emergency"`)))
@@ -570,7 +644,8 @@ func writeWarrants(s scribe) {
 
 	// What it says
 	normal("version 1", "document.version", func(w *wire.Warrant) { w.V = 1 })
-	normal("another kind", "document.kind", func(w *wire.Warrant) { w.Kind = "phrase" })
+	normal("another kind", "document.kind", func(w *wire.Warrant) { w.Kind = "shout" })
+	normal("no kind", "document.kind", func(w *wire.Warrant) { w.Kind = "" })
 	normal("an id that is none", "warrant.malformed", func(w *wire.Warrant) { w.ID = "1" })
 	normal("an id with a letter that looks like another", "warrant.malformed", func(w *wire.Warrant) { w.ID = id("pl") })
 	normal("an unknown class", "warrant.malformed", func(w *wire.Warrant) { w.Class = "command" })
@@ -670,6 +745,8 @@ func writePlans(s scribe) {
 	with("a slot twice", "plan.malformed", func(p *wire.Plan) { p.Slots[1].ID = p.Slots[0].ID })
 	with("a slot whose warrant is no hash", "plan.malformed", func(p *wire.Plan) { p.Slots[0].Warrant = id("p1") })
 	with("four more readings", "plan.malformed", func(p *wire.Plan) { p.Slots[0].Repeat = 4 })
+	s.add("two of three keys", "ok", plan(), under("two keys above"), by("dispatch", "dispatch 3"))
+	s.add("one of three keys", "seal.unknown_key", plan(), under("two keys above"))
 	s.add("a slot that carries its own sound", "document.unknown_key", plan(), written(`"id":`, `"media":[],"id":`))
 	s.add("a space after the envelope", "seal.form", plan(), after(func(b []byte) []byte { return append(b, '\n') }))
 }
@@ -689,6 +766,10 @@ func writeBeacons(s scribe) {
 	with("for a province that begins alike", "seal.wrong_path", func(b *wire.Beacon) { b.Path = "vn/970/97001" })
 	with("number nought", "beacon.malformed", func(b *wire.Beacon) { b.Number = 0 })
 	with("a hash that is none", "beacon.malformed", func(b *wire.Beacon) { b.Now = []string{"all"} })
+	with("a beacon that names phrases and root", "ok", func(b *wire.Beacon) { b.Phrases, b.Root = hash("phrases"), demoRoot().Fingerprint() })
+	with("phrases that are no hash", "beacon.malformed", func(b *wire.Beacon) { b.Phrases = "siren" })
+	with("a root that is no hash", "beacon.malformed", func(b *wire.Beacon) { b.Root = "nation" })
+	s.add("another root named after it was sealed", "seal.unknown_key", beacon(), after(repacked(`"placements"`, `"root":"`+hash("x")+`","placements"`)))
 	with("33 now warrants", "beacon.malformed", func(b *wire.Beacon) { b.Now = slices.Repeat(b.Now, 33) })
 	s.add("its number raised after it was sealed", "seal.unknown_key", beacon(), after(repacked(`"number":900`, `"number":901`)))
 	s.add("after its key's delegation", "seal.wrong_date", beacon(), at(today()+300*day))
