@@ -38,6 +38,10 @@ bench: tools-test ## the figures of docs/benchmarks.md
 bench-pages: tools-test ## the main pages over a year of a large province, on both databases
 	LOA_LONG=1 $(GO) test ./e2e -run TestProvincePages -v -count=1 -timeout 60m
 
+.PHONY: bench-push
+bench-push: tools-storm ## one warrant to 1,000, 5,000 and 10,000 devices, through Loa's door and through mosquitto
+	LOA_STORM_LONG=1 $(GO) test ./e2e/storm -run TestPush -v -count=1 -timeout 30m
+
 .PHONY: build
 build: ## the two programs, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/loa ./cmd/loa-speaker
@@ -53,3 +57,7 @@ tools-test:
 .PHONY: tools-long
 tools-long:
 	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev chromium npm brotli
+
+.PHONY: tools-storm
+tools-storm:
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql mosquitto
