@@ -30,7 +30,7 @@ type Config struct {
 	PullEvery    time.Duration // and then this often, a quarter more or less; 60 s
 	Volume       int           // percent the box is set to; 100
 	Version      string        // of the program, said in beats
-	HTTP         *http.Client  // nil for a plain one; calls carry their own timeouts
+	HTTP         *http.Client  // nil for the agent's own (transport.go); calls carry their own timeouts
 }
 
 func (c Config) filled() (Config, error) {
@@ -44,7 +44,7 @@ func (c Config) filled() (Config, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.HTTP == nil {
-		c.HTTP = &http.Client{}
+		c.HTTP = &http.Client{Transport: transport()}
 	}
 	for _, d := range []struct {
 		of    *time.Duration
@@ -248,6 +248,9 @@ func (a *agent) holdings() (holdings, error) {
 	var err error
 	if h.placement, err = wire.OpenPlacement(t, b, now); err != nil {
 		return h, err
+	}
+	if st.Beacon.old(now) {
+		h.why = judge(beaconOld, wire.Normal).why
 	}
 	for _, hash := range st.Beacon.Policies {
 		b, ok := a.keep.doc(hash)

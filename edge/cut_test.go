@@ -280,15 +280,23 @@ func (*pane) Close() error { return nil }
 // stage is the world of the tests below: documents that are really sealed, one
 // hour of a clock turned by hand, and a ledger of what a person outside saw.
 type stage struct {
-	t     *testing.T
-	disk  *glass
-	a     *agent
-	hand  *loa.HandClock
-	from  int64 // ms: when it began
-	root  seal.Root
-	docs  map[string][]byte
-	trust []string
-	sound []byte
+	t                        *testing.T
+	disk                     *glass
+	a                        *agent
+	hand                     *loa.HandClock
+	from                     int64 // ms: when it began
+	root                     seal.Root
+	docs                     map[string][]byte
+	trust                    []string
+	sound                    []byte
+	bare                     bool       // without the sound on disk, or at the node
+	with                     seal.Key   // what seals the warrants instead
+	class                    wire.Class // of the slot, normal for ""
+	version, epoch, beaconAt int64
+	box                      seal.Key
+	first                    wire.Placement
+
+	authority, dispatch, beacon, rootKey seal.Key
 
 	placement, policy, plan, alarm, stopped, stop string
 	slots                                         []wire.Slot
@@ -304,38 +312,56 @@ func newStage(t *testing.T) *stage {
 	start := time.Date(2026, 7, 1, 7, 0, 0, 0, time.UTC)
 	s := &stage{t: t, from: start.UnixMilli(), hand: loa.NewHandClock(start), docs: map[string][]byte{}, sound: tone(t, "0.1", "440"),
 		heard: map[string]int{}, taken: map[int64]bool{}, lines: map[int64]wire.Line{}}
-	rootKey, authority, dispatch := must(seal.NewKey()), must(seal.NewKey()), must(seal.NewKey())
-	s.root = seal.Root{Name: "stage", Keys: []string{seal.EncodePublic(rootKey.Public)}, Threshold: 1, Demo: true}
-	put := func(kind string, doc any, k seal.Key) string {
-		b := must(seal.Seal(kind, must(wire.Encode(doc)), k))
-		s.docs[loa.Hash(b)] = b
-		return loa.Hash(b)
+	for _, k := range []*seal.Key{&s.rootKey, &s.authority, &s.dispatch, &s.beacon, &s.box} {
+		*k = must(seal.NewKey())
 	}
-	for role, k := range map[seal.Role]seal.Key{seal.Authority: authority, seal.Dispatch: dispatch} {
-		s.trust = append(s.trust, put(seal.DelegationType, seal.Delegation{Kind: "delegation", Role: role,
-			Keys: []string{seal.EncodePublic(k.Public)}, Threshold: 1, Paths: []loa.Path{commune}, Classes: wire.Classes(), From: 1, Until: s.from + 1e9}, rootKey))
+	s.root = seal.Root{Name: "stage", Keys: []string{seal.EncodePublic(s.rootKey.Public)}, Threshold: 1, Demo: true}
+	for role, k := range map[seal.Role]seal.Key{seal.Authority: s.authority, seal.Dispatch: s.dispatch, seal.Beacon: s.beacon} {
+		until := s.from + 400*yearDay
+		if role == seal.Authority {
+			until = s.from + 10*yearDay
+		}
+		s.trust = append(s.trust, s.put(seal.DelegationType, seal.Delegation{Kind: "delegation", Role: role,
+			Keys: []string{seal.EncodePublic(k.Public)}, Threshold: 1, Paths: []loa.Path{commune}, Classes: wire.Classes(), From: 1, Until: until}, s.rootKey))
 	}
-	s.placement = put(wire.PlacementType, wire.Placement{Kind: "placement", Device: loa.NewID(start), Pole: loa.NewID(start), Code: "P1", Name: "pole",
-		Key: seal.EncodePublic(authority.Public), Version: 1, Paths: []loa.Path{commune}, Cap: 80}, authority)
-	s.policy = put(wire.PolicyType, wire.Policy{Kind: "policy", Path: commune, Version: 1, Volume: 80, From: 1, Until: s.from + 1e9,
-		Hours: []wire.Hours{{Days: []int{1, 2, 3, 4, 5, 6, 7}, Until: 1440}}}, authority)
-	warrant := func(change func(*wire.Warrant)) string {
-		w := wire.Warrant{Kind: "play", ID: loa.NewID(start), Class: wire.Normal, Issuer: commune, Author: "p1", Title: "tin",
-			Scope: []wire.Place{{Path: commune}}, From: s.from - 1000, Until: s.from + 3_600_000, PlaysDay: 3, Plays: 3, Cap: 90,
-			Speech: "synthetic", Approval: "passkey", Media: []wire.Media{s.media()}}
-		change(&w)
-		return put(wire.WarrantType, w, authority)
-	}
-	normal := warrant(func(*wire.Warrant) {})
-	s.alarm = warrant(func(w *wire.Warrant) { w.Class, w.Now, w.Seq = wire.Emergency, true, 5 })
-	s.stopped = warrant(func(w *wire.Warrant) { w.Class, w.Now, w.Seq = wire.Emergency, true, 7 })
-	s.stop = warrant(func(w *wire.Warrant) {
+	s.first = wire.Placement{Kind: "placement", Device: loa.NewID(start), Pole: loa.NewID(start), Code: "P1", Name: "pole",
+		Key: seal.EncodePublic(s.box.Public), Version: 1, Paths: []loa.Path{commune}, Cap: 80}
+	s.placement = s.put(wire.PlacementType, s.first, s.authority)
+	s.policy = s.put(wire.PolicyType, wire.Policy{Kind: "policy", Path: commune, Version: 1, Volume: 80, From: 1, Until: s.from + 400*yearDay,
+		Hours: []wire.Hours{{Days: []int{1, 2, 3, 4, 5, 6, 7}, Until: 1440}}}, s.authority)
+	normal := s.warrant(s.authority, nil)
+	s.alarm = s.warrant(s.authority, func(w *wire.Warrant) { w.Class, w.Now, w.Seq = wire.Emergency, true, 5 })
+	s.stopped = s.warrant(s.authority, func(w *wire.Warrant) { w.Class, w.Now, w.Seq = wire.Emergency, true, 7 })
+	s.stop = s.warrant(s.authority, func(w *wire.Warrant) {
 		w.Kind, w.Class, w.Now, w.Seq, w.Stops = "stop", wire.Emergency, true, 6, []string{s.stopped}
 		w.Media, w.PlaysDay, w.Plays, w.Cap, w.Speech = nil, 0, 0, 0, ""
 	})
 	s.slots = []wire.Slot{{ID: "one", Warrant: normal, Start: s.from + 10_000}, {ID: "two", Warrant: normal, Start: s.from + 20_000}}
-	s.plan = put(wire.PlanType, wire.Plan{Kind: "plan", Path: commune, Version: 1, Made: s.from, Until: s.from + 72*3_600_000, Slots: s.slots}, dispatch)
+	s.plan = s.planned(1)
 	return s
+}
+
+func (s *stage) put(kind string, doc any, k seal.Key) string {
+	b := must(seal.Seal(kind, must(wire.Encode(doc)), k))
+	s.docs[loa.Hash(b)] = b
+	return loa.Hash(b)
+}
+
+// now is the true time, ms.
+func (s *stage) now() int64 { return s.hand.Now().UnixMilli() }
+
+func (s *stage) warrant(k seal.Key, change func(*wire.Warrant)) string {
+	w := wire.Warrant{Kind: "play", ID: loa.NewID(s.hand.Now()), Class: wire.Normal, Issuer: commune, Author: "p1", Title: "tin",
+		Scope: []wire.Place{{Path: commune}}, From: s.now() - 1000, Until: s.now() + 3_600_000, PlaysDay: 3, Plays: 3, Cap: 90,
+		Speech: "synthetic", Approval: "passkey", Media: []wire.Media{s.media()}}
+	if change != nil {
+		change(&w)
+	}
+	return s.put(wire.WarrantType, w, k)
+}
+
+func (s *stage) planned(version int64) string {
+	return s.put(wire.PlanType, wire.Plan{Kind: "plan", Path: commune, Version: version, Made: s.now(), Until: s.now() + 72*3_600_000, Slots: s.slots}, s.dispatch)
 }
 
 func (s *stage) media() wire.Media {
@@ -351,7 +377,7 @@ func (s *stage) start(d *glass) error {
 	if err != nil {
 		return err
 	}
-	a.root, s.a = s.root, a
+	a.root, a.device, a.key, s.a = s.root, s.first.Device, s.box, a
 	return a.settle()
 }
 
@@ -408,9 +434,8 @@ func (s *stage) take(hash string, seq int64) error {
 	return err
 }
 
-// live is an hour of a speaker: what is done again by one that was cut off is
-// what it missed.
-func (s *stage) live() error {
+// ready gives the agent, once, what an enrolled one holds.
+func (s *stage) ready() error {
 	for _, b := range s.docs {
 		if hash := loa.Hash(b); slices.Contains(s.trust, hash) || hash == s.placement || hash == s.policy || hash == s.plan || hash == s.slots[0].Warrant {
 			if err := s.a.keep.putDoc(b); err != nil {
@@ -418,12 +443,11 @@ func (s *stage) live() error {
 			}
 		}
 	}
-	st := s.a.keep.now()
-	if st.Placement == "" {
+	if s.a.keep.now().Placement == "" {
 		at := s.a.clock.set(s.hand.Now().UnixMicro(), s.hand.Now())
 		err := s.a.keep.update(func(st *state) {
 			st.Since, st.Clock, st.Trust, st.Placement, st.Version = s.from, at, s.trust, s.placement, 1
-			st.Beacon = beacons{Number: 1, Policies: []string{s.policy}}
+			st.Beacon = beacons{Number: 1, Time: s.from, Policies: []string{s.policy}}
 		})
 		if err != nil {
 			return err
@@ -435,7 +459,7 @@ func (s *stage) live() error {
 		}
 		s.a.trust.Store(t)
 	}
-	if !s.a.keep.hasMedia(s.media().Hash) {
+	if !s.bare && !s.a.keep.hasMedia(s.media().Hash) {
 		if err := s.a.keep.putMedia(s.media(), bytes.NewReader(s.sound)); err != nil {
 			return err
 		}
@@ -446,7 +470,13 @@ func (s *stage) live() error {
 	if err := s.a.takePlan(s.t.Context(), s.plan); err != nil && loa.KeyOf(err) != "plan.old" {
 		return err
 	}
-	if err := s.a.keep.restore(); err != nil {
+	return s.a.keep.restore()
+}
+
+// live is an hour of a speaker: what is done again by one that was cut off is
+// what it missed.
+func (s *stage) live() error {
+	if err := s.ready(); err != nil {
 		return err
 	}
 	skip := map[string]bool{}

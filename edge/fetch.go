@@ -126,7 +126,7 @@ func (a *agent) bringUrgent(ctx context.Context, w wire.Warrant) error {
 			continue
 		}
 		err := a.download(ctx, m)
-		if noDisk(err) && w.Class == wire.Emergency {
+		if memoryWill(err, w.Class) {
 			err = a.downloadToMemory(ctx, m)
 		}
 		if err != nil {

@@ -29,6 +29,8 @@ const (
 	maxMedia     = 512 << 20 // bytes of sounds kept, needed ones apart
 	maxLive      = 256       // now numbers remembered per issuer above the floor
 	maxKept      = 4096      // entries of slots, counts and stops
+	maxBroken    = 256       // sounds the decoder failed on
+	crashes      = 2         // failures of the decoder on one sound, and it is tried no more
 	keepDone     = 7 * 24 * 60 * 60 * 1000
 )
 
@@ -54,12 +56,14 @@ type state struct {
 	Now      map[loa.Path]ratchet `json:"now"`      // issuer → numbers seen
 	Stops    map[string][]halt    `json:"stops"`    // warrant hash → who stopped it
 	Pending  map[string]int       `json:"pending"`  // now warrants not finished → attempts
+	Broken   map[string]int       `json:"broken"`   // sounds → how often the decoder failed on them
 	Sounding map[string]wire.Line `json:"sounding"` // slot id or warrant hash → the line if power fails
 }
 
 // beacons is what the last accepted beacon named.
 type beacons struct {
 	Number     int64    `json:"number"`
+	Time       int64    `json:"time"` // UTC ms by the node
 	Plan       string   `json:"plan"`
 	PlanV      int64    `json:"plan_v"`
 	Now        []string `json:"now"`
@@ -67,6 +71,10 @@ type beacons struct {
 	Placements int64    `json:"placements"`
 	Placed     int64    `json:"placed"` // value of Placements the placement held answers to
 }
+
+// old reports whether at now nothing was heard for so long that a key may have
+// been revoked meanwhile.
+func (b beacons) old(now int64) bool { return b.Number > 0 && now-b.Time > quiet }
 
 type count struct {
 	wire.Plays
@@ -141,6 +149,9 @@ func (s *state) forget(mark int64) {
 func (s *state) prune(now int64) {
 	maps.DeleteFunc(s.Done, func(_ string, start int64) bool { return start < now-keepDone })
 	maps.DeleteFunc(s.Counts, func(_ string, c count) bool { return c.Until < now-keepDone })
+	if len(s.Broken) > maxBroken {
+		clear(s.Broken) // the worst of them are found out again
+	}
 	for len(s.Stops) > maxKept {
 		oldest, at := "", int64(0)
 		for h, list := range s.Stops {
@@ -160,7 +171,7 @@ func emptyState() *state {
 	return &state{
 		Policy: map[loa.Path]int64{}, Done: map[string]int64{}, Counts: map[string]count{},
 		Now: map[loa.Path]ratchet{}, Stops: map[string][]halt{}, Pending: map[string]int{},
-		Sounding: map[string]wire.Line{},
+		Sounding: map[string]wire.Line{}, Broken: map[string]int{},
 	}
 }
 
@@ -177,7 +188,7 @@ func decodeState(b []byte) (*state, error) {
 	if err := json.Unmarshal(b, s); err != nil {
 		return nil, loa.Errorf(loa.Internal, "state.damaged").Because(err)
 	}
-	if s.Policy == nil || s.Done == nil || s.Counts == nil || s.Now == nil || s.Stops == nil || s.Pending == nil || s.Sounding == nil {
+	if s.Policy == nil || s.Done == nil || s.Counts == nil || s.Now == nil || s.Stops == nil || s.Pending == nil || s.Sounding == nil || s.Broken == nil {
 		return nil, loa.Errorf(loa.Internal, "state.damaged") // null where a list belongs
 	}
 	return s, nil
@@ -368,14 +379,20 @@ func (memory) Close() error { return nil }
 
 func (k *keep) hasMedia(hash string) bool {
 	f, err := k.openMedia(hash)
-	return err == nil && f.Close() == nil
+	if err != nil {
+		return loa.KeyOf(err) == "media.quarantined" // bringing it again would not mend it
+	}
+	return f.Close() == nil
 }
 
 func (k *keep) openMedia(hash string) (sound, error) {
 	k.mu.Lock()
 	b, ok := k.ram[hash]
-	bad := k.bad[hash]
+	bad, broken := k.bad[hash], k.st.Broken[hash] >= crashes
 	k.mu.Unlock()
+	if broken {
+		return nil, loa.Errorf(loa.Invalid, "media.quarantined")
+	}
 	if ok {
 		return memory{bytes.NewReader(b)}, nil
 	}

@@ -218,7 +218,7 @@ func (a *agent) sound(ctx context.Context, j *job) {
 		s.Sounding[j.name()] = j.line(a.clock.state())
 	}
 	if err := a.keep.update(change); err != nil {
-		if j.warrant.Class != wire.Emergency {
+		if !memoryWill(err, j.warrant.Class) {
 			j.src.close()
 			a.refuseNow(j.hash, loa.KeyOf(err))
 			return
@@ -264,6 +264,9 @@ func (a *agent) note(e event) {
 	err := a.keep.update(func(s *state) {
 		delete(s.Sounding, name)
 		delete(s.Pending, e.job.hash)
+		if h := e.job.src.failed; h != "" {
+			s.Broken[h]++
+		}
 	})
 	if err != nil {
 		a.log.Error("state not written", "error", err)

@@ -31,8 +31,9 @@ type job struct {
 	slot    wire.Slot // without an id for a now warrant
 	warrant wire.Warrant
 	hash    string
-	at      int64 // UTC microseconds, 0 for at once
-	volume  int   // percent of full amplitude
+	mark    string // what was not as it should be though it sounds (trouble.go)
+	at      int64  // UTC microseconds, 0 for at once
+	volume  int    // percent of full amplitude
 	held    holdings
 	src     *source
 
@@ -199,8 +200,8 @@ func (p *player) fill(block []int16) {
 		j.samples += int64(n)
 		switch {
 		case errors.Is(err, io.EOF):
-			why := ""
-			if j.cut {
+			why := j.mark
+			if why == "" && j.cut {
 				why = "slot.resumed"
 			}
 			p.end(j, wire.Played, why)
@@ -304,10 +305,13 @@ type source struct {
 	pos   int64 // samples read of it
 	dec   *mp3.Decoder
 	buf   []byte
+
+	failed string // hash of the sound the decoder failed on
 }
 
 // part is a sound, or silence where file is nil.
 type part struct {
+	hash    string
 	file    sound
 	samples int64
 }
@@ -325,7 +329,7 @@ func (k *keep) source(media []wire.Media, repeat int) (*source, error) {
 				s.close()
 				return nil, err
 			}
-			s.parts = append(s.parts, part{file: f, samples: m.Bytes / wire.FrameBytes * frameSamples})
+			s.parts = append(s.parts, part{hash: m.Hash, file: f, samples: m.Bytes / wire.FrameBytes * frameSamples})
 			if i > 0 {
 				continue // the same bytes were checked for the first reading
 			}
@@ -383,6 +387,9 @@ func (s *source) read(pcm []int16) (n int, err error) {
 		// The decoder is not ours; what it cannot read must not end the agent.
 		if r := recover(); r != nil {
 			n, err = 0, loa.Errorf(loa.Invalid, "media.damaged").Because(fmt.Errorf("decoder: %v", r))
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			s.failed = s.parts[s.at].hash
 		}
 	}()
 	if s.at == len(s.parts) {

@@ -61,7 +61,7 @@ func (a *agent) connection(ctx context.Context) error {
 	o := mqtt.NewClientOptions().SetClientID(a.device).SetUsername(a.device).
 		SetPassword(token + "." + base64.RawURLEncoding.EncodeToString(placement)).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetConnectTimeout(pushTime).SetWriteTimeout(pushTime).SetKeepAlive(time.Minute).SetOrderMatters(false).
+		SetTLSConfig(tlsConfig(nil)).SetConnectTimeout(pushTime).SetWriteTimeout(pushTime).SetKeepAlive(time.Minute).SetOrderMatters(false).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
 	for _, d := range doors {
 		o.AddBroker(d)

@@ -151,7 +151,7 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 			if s.Beacon.Number == 0 || c.Epoch > s.Epoch {
 				s.forget(c.Mark)
 			}
-			s.Beacon = beacons{Number: c.Number, Plan: c.Plan, PlanV: c.PlanVersion, Now: c.Now,
+			s.Beacon = beacons{Number: c.Number, Time: c.Time, Plan: c.Plan, PlanV: c.PlanVersion, Now: c.Now,
 				Policies: c.Policies, Placements: c.Placements, Placed: s.Beacon.Placed}
 			s.Trust, s.Epoch = c.Trust, max(c.Epoch, s.Epoch)
 			s.prune(a.clock.millis())
@@ -380,10 +380,7 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 		return err
 	}
 	now := a.clock.millis()
-	w, err := wire.OpenWarrant(a.trust.Load(), b, now)
-	if loa.KeyOf(err) == "seal.unknown_key" && a.look(ctx) == nil {
-		w, err = wire.OpenWarrant(a.trust.Load(), b, now)
-	}
+	w, mark, err := a.openNow(b, now, func() error { return a.look(ctx) })
 	switch {
 	case err != nil:
 		return err
@@ -419,6 +416,13 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 	if w.Kind == "stop" {
 		return a.halt(w, b)
 	}
+	if st.Beacon.old(now) {
+		v := judge(beaconOld, w.Class)
+		if v.do != sounds {
+			return loa.Errorf(loa.Forbidden, v.why)
+		}
+		mark = v.why
+	}
 	volume := 100
 	if w.Class != wire.Emergency {
 		if h.why != "" {
@@ -441,7 +445,7 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 	}
 	a.state("accepted", "", hash, "")
 	j := &job{
-		warrant: w, hash: hash, volume: min(volume, w.Cap, h.placement.Cap, a.cfg.Volume),
+		warrant: w, hash: hash, mark: mark, volume: min(volume, w.Cap, h.placement.Cap, a.cfg.Volume),
 		held: h,
 	}
 	a.sounds.Go(func() { // its download must not hold up the next one
@@ -453,8 +457,8 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 	return nil
 }
 
-// number writes down that a now number was used, before anything sounds. A disk
-// that takes nothing silences all but an emergency, which goes on from memory.
+// number writes down that a now number was used, before anything sounds. On a disk
+// that takes nothing an emergency goes on from memory.
 func (a *agent) number(w wire.Warrant, b []byte, also func(*state)) error {
 	hash := loa.Hash(b)
 	err := a.keep.putDoc(b)
@@ -464,7 +468,7 @@ func (a *agent) number(w wire.Warrant, b []byte, also func(*state)) error {
 			also(s)
 		})
 	}
-	if noDisk(err) && w.Class == wire.Emergency {
+	if memoryWill(err, w.Class) {
 		a.keep.inMemory(b)
 		a.keep.remember(func(s *state) {
 			s.Now[w.Issuer] = s.Now[w.Issuer].with(w.Seq, hash)

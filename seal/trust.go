@@ -249,6 +249,7 @@ type Need struct {
 	Paths []loa.Path // every place it speaks for; never empty
 	Class string     // the class of bulletin, "" when it has none
 	At    int64      // UTC milliseconds: when it is used
+	Lapse int64      // ms past its end that a delegation is still taken; 0 but for an emergency on a device cut off
 }
 
 // Check reports whether o was sealed by keys that may promise what need says.
@@ -306,7 +307,7 @@ func (h *holder) may(need Need) *loa.Error {
 	if need.Class != "" && !slices.Contains(h.Classes, need.Class) {
 		return loa.Errorf(loa.Forbidden, "seal.wrong_class", need.Class)
 	}
-	if need.At < h.From || need.At >= h.Until { // its parents' dates enclose these: mayGive
+	if need.At < h.From || need.At >= h.Until+need.Lapse { // its parents' dates enclose these: mayGive
 		return loa.Errorf(loa.Forbidden, "seal.wrong_date")
 	}
 	return nil
