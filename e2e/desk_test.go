@@ -368,7 +368,7 @@ func TestDeskDay(t *testing.T) {
 		b.ok(err)
 	}, "speaker.code_made", "speaker.asked")
 	tech.page("/speakers", "Thiết bị chờ xác nhận", "Bờ ao")
-	tech.page("/poles/"+bare.Code+"/asked", "Đối chiếu thiết bị")
+	tech.page("/poles/"+bare.Code+"/asked", "Đối chiếu và xác nhận")
 	if status, key := tech.fault("/poles/XXXXXXXX/code", nil); status != http.StatusNotFound || key != "pole.unknown" {
 		t.Errorf("a code for no pole: %d %s", status, key)
 	}
@@ -396,13 +396,13 @@ func TestDeskDay(t *testing.T) {
 	if a := tech.post(box+"/check", url.Values{"check": {boxes[0].Check[:3] + " " + boxes[0].Check[3:]}}); !strings.Contains(a.body, "Xác nhận bằng khóa mô phỏng") {
 		t.Errorf("digits: %d %s", a.status, a.body)
 	}
-	b.wrote("confirming", func() { tech.led(box+"/confirm", url.Values{}, box) }, "speaker.placed")
+	b.wrote("confirming", func() { tech.led(box+"/confirm", url.Values{}, "/poles/"+boxes[0].Pole.Code) }, "speaker.placed")
 	tech.page("/", "mất kết nối", "Cổng chùa")
-	b.wrote("another code", func() { tech.post(box+"/code", nil) }, "speaker.code_made")
+	b.wrote("another code", func() { tech.post("/poles/"+boxes[0].Pole.Code+"/code", nil) }, "speaker.code_made")
 	if a := tech.post(box+"/revoke", nil); !strings.Contains(a.body, "sẽ không phát gì nữa") {
 		t.Errorf("revoke page: %d", a.status)
 	}
-	b.wrote("taking it away", func() { tech.led(box+"/confirm", url.Values{"revoke": {"1"}}, box) }, "speaker.revoked")
+	b.wrote("taking it away", func() { tech.led(box+"/confirm", url.Values{"revoke": {"1"}}, "/poles/"+boxes[0].Pole.Code) }, "speaker.revoked")
 	tech.page("/poles/"+boxes[0].Pole.Code, "chưa khai báo", "Thiết bị đã tháo")
 
 	for _, locale := range []string{"vi", "en"} {

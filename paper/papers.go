@@ -227,3 +227,82 @@ func (s *sheet) label(x, y float64, l Label, demo bool, n int) error {
 	}
 	return nil
 }
+
+// Slip is what a technician takes along to one pole: the code its box asks with.
+type Slip struct {
+	Name   string
+	Where  string // hamlet and public code
+	Code   string // the letters people read out
+	Whole  string // as the box takes it
+	Square string // what the square says: the box's settings
+	Until  string
+}
+
+// Slips prints slips to cut out, four on a sheet, with room for the six digits
+// that the box shows.
+func Slips(in Words, h Head, all []Slip) ([]byte, error) {
+	s := newSheet(in, in.T("paper.slips"), h)
+	const rows, high = 4, 64.0
+	for i, l := range all {
+		if i%rows == 0 && i > 0 {
+			s.AddPage()
+		}
+		if err := s.slip(margin+float64(i%rows)*(high+1), high, h, l, i); err != nil {
+			return nil, err
+		}
+	}
+	return s.bytes("slips")
+}
+
+func (s *sheet) slip(y, high float64, h Head, l Slip, n int) error {
+	code, err := qr.Encode(l.Square, qr.M)
+	if err != nil {
+		return fmt.Errorf("draw square of %s: %w", l.Name, err)
+	}
+	s.SetDrawColor(150, 150, 150)
+	s.SetDashPattern([]float64{1, 1}, 0)
+	s.Rect(margin, y, width, high, "D")
+	s.SetDashPattern(nil, 0)
+	s.SetDrawColor(0, 0, 0)
+
+	const square = 44.0
+	name := "slip" + strconv.Itoa(n)
+	code.Scale = 8
+	s.RegisterImageOptionsReader(name, fpdf.ImageOptions{ImageType: "PNG"}, bytes.NewReader(code.PNG()))
+	s.ImageOptions(name, margin+width-square-3, y+3, square, square, false, fpdf.ImageOptions{ImageType: "PNG"}, 0, "")
+
+	left, wide, at := margin+4, width-square-10, y+3
+	put := func(style string, size, tall float64, words string, most int) {
+		s.SetFont(face, style, size)
+		for i, line := range s.SplitText(plain(words), wide) {
+			if i == most {
+				break
+			}
+			s.SetXY(left, at)
+			s.CellFormat(wide, tall, line, "", 0, "L", false, 0, "")
+			at += tall
+		}
+	}
+	put("B", 14, 6, l.Name, 1)
+	put("", 10.5, 5, h.Body+" · "+l.Where, 1)
+	put("B", 28, 12, l.Code, 1)
+	put("", 9, 4.5, l.Whole, 1)
+	at += 1
+	for _, line := range []string{"slip.how_1", "slip.how_2", "slip.how_3"} {
+		put("", 10.5, 5, s.in.T(line), 1)
+	}
+	put("I", 9.5, 4.5, l.Until, 1)
+	s.SetFont(face, "B", 10.5)
+	s.SetXY(left, y+high-10)
+	s.CellFormat(40, 8, s.in.T("slip.digits"), "", 0, "L", false, 0, "")
+	for i := range 6 {
+		s.Rect(left+40+float64(i)*10, y+high-11, 8, 9, "D")
+	}
+	if h.Demo {
+		left, wide, at = margin+width-square-3, square, y+high-14
+		s.SetTextColor(176, 0, 32)
+		put("B", 8, 3.5, s.in.T("paper.demo"), 2)
+		s.SetTextColor(0, 0, 0)
+	}
+	return nil
+}

@@ -23,17 +23,20 @@ type verifier struct {
 // vote is one member's approval, and how it was given.
 type vote struct {
 	Member
-	batch bool      // for other documents too, by one assertion over a batch
+	batch int       // how many documents one assertion over a batch stands for, 0 where it stands for this one alone
 	grant string    // hash of the grant it was given under, "" by the member's own duty
 	under *standing // that grant as it stands now; grants.go fills it
 }
 
 // alone are the members of votes each given for one document by the member's
-// own duty: what everything but a bulletin demands.
-func alone(votes []vote) ([]Member, error) {
+// own duty: what everything but a bulletin and a placement demands.
+func alone(votes []vote) ([]Member, error) { return within(votes, 0) }
+
+// within is alone, but for votes of one assertion over as many as most documents.
+func within(votes []vote, most int) ([]Member, error) {
 	all := make([]Member, len(votes))
 	for i, v := range votes {
-		if v.batch {
+		if v.batch > most {
 			return nil, loa.Errorf(loa.Forbidden, "approval.batch_not_here")
 		}
 		if v.grant != "" {
@@ -45,22 +48,22 @@ func alone(votes []vote) ([]Member, error) {
 }
 
 // signed are the bytes whose hash an approval's challenge must be: the payload,
-// or the batch that names it.
-func signed(payloadType string, payload []byte, a wire.Approval) ([]byte, error) {
+// or the batch that names it, of so many documents.
+func signed(payloadType string, payload []byte, a wire.Approval) (bytes []byte, batch int, err error) {
 	if len(a.Batch) == 0 {
-		return payload, nil
+		return payload, 0, nil
 	}
-	if payloadType != wire.WarrantType {
-		return nil, loa.Errorf(loa.Forbidden, "approval.batch_not_here")
+	if payloadType != wire.WarrantType && payloadType != wire.PlacementType {
+		return nil, 0, loa.Errorf(loa.Forbidden, "approval.batch_not_here")
 	}
 	hashes, err := wire.ReadBatch(a.Batch, payloadType)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !slices.Contains(hashes, loa.Hash(payload)) {
-		return nil, loa.Errorf(loa.Forbidden, "approval.not_in_batch")
+		return nil, 0, loa.Errorf(loa.Forbidden, "approval.not_in_batch")
 	}
-	return a.Batch, nil
+	return a.Batch, len(hashes), nil
 }
 
 // verify turns assertions over payload into the votes of the members who made
@@ -80,7 +83,7 @@ func (v verifier) verify(payloadType string, payload []byte, approvals []wire.Ap
 		if slices.ContainsFunc(by, func(b vote) bool { return b.Credential == m.Credential }) {
 			return nil, nil, loa.Errorf(loa.Forbidden, "approval.twice", m.Name)
 		}
-		bytes, err := signed(payloadType, payload, a)
+		bytes, batch, err := signed(payloadType, payload, a)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -88,7 +91,7 @@ func (v verifier) verify(payloadType string, payload []byte, approvals []wire.Ap
 		if err != nil {
 			return nil, nil, err
 		}
-		by = append(by, vote{Member: m, batch: len(a.Batch) > 0, grant: a.Grant})
+		by = append(by, vote{Member: m, batch: batch, grant: a.Grant})
 		// The count belongs to what was signed: one touch seals all of a batch.
 		counts = append(counts, Mark{Name: countMark + m.Credential, Number: int64(count), Hash: loa.Hash(bytes)})
 	}

@@ -1,6 +1,7 @@
 package signer_test
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -9,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"loa"
+	"loa/seal"
 	"loa/signer"
 	"loa/signer/softkey"
 	"loa/wire"
@@ -21,11 +24,16 @@ import (
 // batched is one member's assertion over several payloads at once.
 func (w *town) batched(by *softkey.Authenticator, payloads ...[]byte) wire.Approval {
 	w.t.Helper()
+	return w.batchedAs(wire.WarrantType, by, payloads...)
+}
+
+func (w *town) batchedAs(payloadType string, by *softkey.Authenticator, payloads ...[]byte) wire.Approval {
+	w.t.Helper()
 	var hashes []string
 	for _, p := range payloads {
 		hashes = append(hashes, loa.Hash(p))
 	}
-	b, err := wire.Batch(wire.WarrantType, hashes)
+	b, err := wire.Batch(payloadType, hashes)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -38,6 +46,73 @@ func (w *town) over(by *softkey.Authenticator, batch []byte) wire.Approval {
 	a := w.approvals(batch, by)[0]
 	a.Batch = batch
 	return a
+}
+
+// TestBatchPlacements: one touch for the boxes of a morning, for a zone that
+// changed, for a swap; and never for a microphone, nor to silence a commune.
+func TestBatchPlacements(t *testing.T) {
+	w := open(t)
+	placed := func(n byte, change func(*wire.Placement)) []byte {
+		t.Helper()
+		key, err := seal.NewKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := strings.Repeat("0", 25) + string('a'+rune(n))
+		p := wire.Placement{Kind: "placement", Device: id, Pole: id, Code: "HA", Version: 7, Cap: 90, Key: seal.EncodePublic(key.Public), Paths: []loa.Path{ha}}
+		if change != nil {
+			change(&p)
+		}
+		return encode(t, p)
+	}
+	placing := func(by *softkey.Authenticator, payloads ...[]byte) wire.Approval {
+		return w.batchedAs(wire.PlacementType, by, payloads...)
+	}
+	revoke := func(p *wire.Placement) { p.Revoked = true }
+	one, two, three := placed(0, nil), placed(1, nil), placed(2, nil)
+	gone, gone2 := placed(3, revoke), placed(4, revoke)
+	voice := placed(5, func(p *wire.Placement) { p.LocalMic = true })
+	strayed := placed(6, func(p *wire.Placement) { p.Paths = []loa.Path{"vn/97/97002"} })
+	yes, counted, swap := placing(w.officer, one, two), placing(w.counting, three), placing(w.officer, gone, three)
+	for _, c := range []struct {
+		payload []byte
+		yes     wire.Approval
+	}{{one, yes}, {two, yes}, {one, yes}, {gone, swap}, {three, swap}} {
+		sealed, err := w.Seal(t.Context(), wire.PlacementType, c.payload, []wire.Approval{c.yes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wire.OpenPlacement(w.trust, sealed, w.clock.Now().UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	older := placed(0, func(p *wire.Placement) { p.Version = 6 })
+	asWarrants := yes
+	asWarrants.Batch = []byte(strings.Replace(string(yes.Batch), wire.PlacementType, wire.WarrantType, 1))
+	for _, c := range []struct {
+		name    string
+		payload []byte
+		yes     []wire.Approval
+		want    string
+	}{
+		{"not in it", three, []wire.Approval{yes}, "approval.not_in_batch"},
+		{"one who approves texts", one, []wire.Approval{placing(w.leader, one, two)}, "approval.not_entitled"},
+		{"one who has neither", three, []wire.Approval{counted}, "approval.not_entitled"},
+		{"a batch of warrants with its hash", one, []wire.Approval{w.over(w.officer, []byte("loa batch 1 "+wire.WarrantType+"\n"+loa.Hash(one)+"\n"))}, "batch.malformed"},
+		{"the touch for warrants", one, []wire.Approval{asWarrants}, "batch.malformed"},
+		{"two taken away beside a third", gone2, []wire.Approval{placing(w.officer, gone2, gone, one)}, "approval.batch_not_here"},
+		{"a microphone", voice, []wire.Approval{placing(w.officer, voice)}, "approval.batch_not_here"},
+		{"a microphone in a crowd", voice, []wire.Approval{placing(w.officer, voice, one, two)}, "approval.batch_not_here"},
+		{"a number that fell", older, []wire.Approval{placing(w.officer, older, two)}, "placement.old_version"},
+		{"another's commune", strayed, []wire.Approval{placing(w.officer, strayed, one)}, "approval.not_entitled"},
+		{"the batch as a placement", yes.Batch, []wire.Approval{yes}, "approval.not_in_batch"},
+	} {
+		t.Run(c.name, func(t *testing.T) { w.refused(c.want, wire.PlacementType, c.payload, c.yes) })
+	}
+	// The microphone is given with a touch of its own.
+	if _, err := w.Seal(t.Context(), wire.PlacementType, voice, w.approvals(voice, w.officer)); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestBatch: one touch for a whole session, and nothing besides.
@@ -120,9 +195,10 @@ func TestBatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, kind := range []string{"", wire.WarrantType} { // whatever type the caller says
+		for _, kind := range []string{"", wire.WarrantType, wire.PlacementType} { // whatever type the caller says
+			of := cmp.Or(kind, wire.WarrantType)
 			got := w.raw(map[string]any{"do": "roster.change", "type": kind, "payload": change,
-				"approvals": []wire.Approval{w.batched(w.keeper, change), w.batched(w.keeper2, change)}})
+				"approvals": []wire.Approval{w.batchedAs(of, w.keeper, change), w.batchedAs(of, w.keeper2, change)}})
 			if got != "approval.batch_not_here" {
 				t.Errorf("%q: %s", kind, got)
 			}

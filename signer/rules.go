@@ -37,7 +37,8 @@ type verdict struct {
 //	                            when there is no time to hear it first
 //
 // each over every path that the document speaks for. Only the first takes an
-// assertion over a batch, or one under a grant; whatever else is asked takes each
+// approval under a grant. The first and a placement take an assertion over a
+// batch, a placement within bounds (batched); whatever else is asked takes each
 // person's own duty and an assertion of its own. A kind of warrant that is not in
 // the table has no duty, so nobody can approve it. An emergency's author may
 // be one of its two: two people are two people, and at night there are no more.
@@ -57,18 +58,23 @@ func judge(payloadType string, payload []byte, votes []vote, now int64) (verdict
 		}
 		return v, nil
 	}
-	by, err := alone(votes)
-	if err != nil {
-		return verdict{}, err
-	}
-	switch payloadType {
-	case wire.PlacementType:
+	if payloadType == wire.PlacementType {
 		p, err := wire.ReadPlacement(payload)
+		if err != nil {
+			return verdict{}, err
+		}
+		by, err := within(votes, batched(p))
 		if err != nil {
 			return verdict{}, err
 		}
 		err = enough(by, 1, "", func(m Member) bool { return m.may(p.Paths, DutyPlace) })
 		return verdict{p.Paths[0], Mark{Name: placementMark + p.Device, Number: p.Version, Hash: hash}}, err
+	}
+	by, err := alone(votes)
+	if err != nil {
+		return verdict{}, err
+	}
+	switch payloadType {
 	case wire.PolicyType:
 		p, err := wire.ReadPolicy(payload)
 		if err != nil {
@@ -92,6 +98,20 @@ func judge(payloadType string, payload []byte, votes []vote, now int64) (verdict
 	default:
 		return verdict{}, loa.Errorf(loa.Forbidden, "signer.wrong_type", payloadType)
 	}
+}
+
+// batched is how many placements one assertion over this one may stand for. A box
+// that gets a microphone of its own is looked at alone. One that is taken away
+// stands beside the one that takes its place, and so one touch silences one pole
+// at most.
+func batched(p wire.Placement) int {
+	switch {
+	case p.Revoked:
+		return 2
+	case p.LocalMic:
+		return 0
+	}
+	return wire.MaxBatch
 }
 
 // duties are those of which one counts for a warrant. Live sound has its own,

@@ -95,9 +95,11 @@ func (p Pole) check() error {
 func (p Pole) paths() []loa.Path { return append([]loa.Path{p.Path}, p.Zones...) }
 
 // sealedAs reports whether a placement says of the pole what the register says.
-func (p Pole) sealedAs(s wire.Placement) bool {
-	return s.Name == p.Name && s.Code == p.Code && s.Cap == p.Cap && slices.Equal(s.Paths, p.paths()) &&
-		slices.Equal(s.Volumes, p.Volumes) && reflect.DeepEqual(s.At, p.At)
+func sealedAs(tx *db.Tx, p Pole, s wire.Placement) (bool, error) {
+	hours, err := ownHours(tx, p.Code)
+	same := s.Name == p.Name && s.Code == p.Code && s.Cap == p.Cap && slices.Equal(s.Paths, p.paths()) &&
+		slices.Equal(s.Volumes, p.Volumes) && reflect.DeepEqual(s.At, p.At) && len(s.Hours) == len(hours) && (len(hours) == 0 || reflect.DeepEqual(s.Hours, hours))
+	return same, err
 }
 
 // EditPole changes what the register says of a pole; its code, and so its QR,
@@ -167,7 +169,11 @@ func markStale(tx *db.Tx, p Pole) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`UPDATE box SET stale = ? WHERE id = ?`, !p.sealedAs(sealed), b.id); err != nil {
+		same, err := sealedAs(tx, p, sealed)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`UPDATE box SET stale = ? WHERE id = ?`, !same, b.id); err != nil {
 			return err
 		}
 	}

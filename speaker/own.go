@@ -11,7 +11,7 @@ import (
 )
 
 // OwnHours are the narrower hours of one pole: a school, a hospital, the gate of
-// a pagoda. They reach its box with the next placement somebody confirms.
+// a pagoda. They reach its box when somebody confirms its placement anew (Box.Stale).
 type OwnHours struct {
 	Pole  string // public code
 	From  int    // minutes after midnight
@@ -34,6 +34,9 @@ func (r *Register) SetOwnHours(ctx context.Context, who loa.Actor, h OwnHours) e
 		}
 		_, err = tx.Exec(`INSERT INTO sensitive (pole, commune, from_min, until_min) VALUES (?, ?, ?, ?)
 			ON CONFLICT (pole) DO UPDATE SET from_min = excluded.from_min, until_min = excluded.until_min`, h.Pole, p.Path.Commune(), h.From, h.Until)
+		if err == nil {
+			err = markStale(tx, p)
+		}
 		return journal.Entry{Verb: "speaker.own_hours", Path: p.Path, Subject: p.ID, Data: h}, err
 	})
 	if err != nil {

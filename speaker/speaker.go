@@ -66,7 +66,9 @@ type Box struct {
 	Check   string // six digits both sides show
 	State   string
 	Version int64
-	Stale   bool // the register says something else of its pole than what was sealed
+	Stale   bool  // the register says something else of its pole than what was sealed
+	Placed  int64 // when it was first confirmed, UTC ms; 0 before, or before this was kept
+	Gone    int64 // when it was taken away, UTC ms
 	Health  Health
 }
 
@@ -82,20 +84,40 @@ func rise(tx *db.Tx, last int64) int64 { return max(last+1, tx.NowMS()) }
 // write is the one shape of a change here: the change and its journal row in
 // one transaction, then the row is said. A change that wrote no row says none.
 func (r *Register) write(ctx context.Context, who loa.Actor, change func(tx *db.Tx) (journal.Entry, error)) error {
-	var row string
-	var entry journal.Entry
+	return r.writeAll(ctx, who, func(tx *db.Tx) ([]journal.Entry, error) {
+		entry, err := change(tx)
+		if err != nil || entry.Verb == "" {
+			return nil, err
+		}
+		return []journal.Entry{entry}, nil
+	})
+}
+
+// writeAll is write for a change of several things, a row for each.
+func (r *Register) writeAll(ctx context.Context, who loa.Actor, change func(tx *db.Tx) ([]journal.Entry, error)) error {
+	var rows []string
+	var entries []journal.Entry
 	err := r.DB.Write(ctx, func(tx *db.Tx) (err error) {
-		row = ""
-		if entry, err = change(tx); err != nil || entry.Verb == "" {
+		rows = nil
+		if entries, err = change(tx); err != nil {
 			return err
 		}
-		row, err = journal.Append(tx, who, entry)
-		return err
+		for _, e := range entries {
+			row, err := journal.Append(tx, who, e)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+		}
+		return nil
 	})
-	if err == nil && row != "" {
-		r.Said(row, entry)
+	if err != nil {
+		return err
 	}
-	return err
+	for i, row := range rows {
+		r.Said(row, entries[i])
+	}
+	return nil
 }
 
 // AddPole puts a pole into the register.

@@ -118,7 +118,7 @@ func insertBox(tx *db.Tx, b Box) error {
 	return err
 }
 
-const boxQuery = `SELECT box.id, box.public_key, box.state, box.version, box.stale,
+const boxQuery = `SELECT box.id, box.public_key, box.state, box.version, box.stale, box.placed_at, box.revoked_at,
 	COALESCE(health.at, 0), COALESCE(health.state, ''), COALESCE(health.slot, ''), COALESCE(health.warrant, ''),
 	COALESCE(health.why, ''), COALESCE(health.volume, 0), COALESCE(health.disk_free, 0), COALESCE(health.offset_us, 0),
 	COALESCE(health.clock, ''), COALESCE(health.plan, 0), COALESCE(health.version, ''), COALESCE(health.uptime, 0), ` + poleColumns + `
@@ -128,7 +128,7 @@ func scanBox(scan func(...any) error) (b Box, err error) {
 	var l loose
 	var stale int
 	h := &b.Health
-	err = scan(append([]any{&b.ID, &b.Key, &b.State, &b.Version, &stale,
+	err = scan(append([]any{&b.ID, &b.Key, &b.State, &b.Version, &stale, &b.Placed, &b.Gone,
 		&h.At, &h.State, &h.Slot, &h.Warrant, &h.Why, &h.Volume, &h.DiskFree, &h.OffsetUS, &h.Clock, &h.Plan, &h.Version, &h.Uptime},
 		b.Pole.fields(&l)...)...)
 	if err != nil {
@@ -138,12 +138,16 @@ func scanBox(scan func(...any) error) (b Box, err error) {
 		return b, err
 	}
 	b.Stale = stale == 1
-	pub, err := seal.DecodePublic(b.Key)
+	b.Check, err = checkOf(b.Key)
+	return b, err
+}
+
+func checkOf(key string) (string, error) {
+	pub, err := seal.DecodePublic(key)
 	if err != nil {
-		return b, err
+		return "", err
 	}
-	b.Check = CheckDigits(pub)
-	return b, nil
+	return CheckDigits(pub), nil
 }
 
 func findBox(tx *db.Tx, id string) (Box, error) {

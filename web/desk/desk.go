@@ -129,7 +129,9 @@ type asking struct {
 	Options string // what navigator.credentials.get takes; "" in the demonstration
 	Missing bool   // the person has no passkey yet
 	Soft    bool
-	Revoke  bool // of a placement: it takes the box away
+	Revoke  bool   // of a placement: it takes the box away
+	Swap    bool   // of a placement: it takes the place of the box at work there
+	Batch   string // base64 of the bytes, when they stand for several documents
 }
 
 // ask prepares a page for the approval of payload by whoever reads it.

@@ -389,5 +389,9 @@ func (d *desk) confirmAgain(w http.ResponseWriter, r *http.Request) error {
 	if page.State != speaker.Placed {
 		return loa.Errorf(loa.Conflict, "box.revoked")
 	}
-	return d.draftPlacement(w, r, page, false)
+	payload, err := d.Speakers.DraftPlacement(r.Context(), web.Actor(r), page.ID, false)
+	if err != nil {
+		return err
+	}
+	return d.askPlacement(w, r, page, payload, asking{})
 }

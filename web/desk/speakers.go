@@ -2,7 +2,9 @@ package desk
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,8 +79,8 @@ func (d *desk) speakersData(r *http.Request) (page speakersPage, err error) {
 	if err != nil || offset < 0 {
 		offset = 0
 	}
-	page.Query = speaker.PoleQuery{Place: at, Text: r.FormValue("q"), Technology: r.FormValue("technology"), State: r.FormValue("state"),
-		Sensitive: r.FormValue("sensitive") != "", Offset: offset, Limit: speakersLength + 1}
+	page.Query = poleQuery(r, at)
+	page.Query.Offset, page.Query.Limit = offset, speakersLength+1
 	page.Live = "/speakers/live?" + r.URL.RawQuery
 	page.States, page.Technologies = speaker.States(), speaker.Technologies()
 	page.Narrow = page.Query.Text != "" || page.Query.Technology != "" || page.Query.State != "" || page.Query.Sensitive
@@ -116,6 +118,12 @@ func (d *desk) speakersData(r *http.Request) (page speakersPage, err error) {
 		page.Rows = append(page.Rows, standing{p, name, p.State(now)})
 	}
 	return page, nil
+}
+
+// poleQuery is what a list of poles is narrowed to.
+func poleQuery(r *http.Request, at loa.Path) speaker.PoleQuery {
+	return speaker.PoleQuery{Place: at, Text: r.FormValue("q"), Technology: r.FormValue("technology"), State: r.FormValue("state"),
+		Sensitive: r.FormValue("sensitive") != ""}
 }
 
 // fromRow is the address of the same list from another row on.
@@ -211,11 +219,13 @@ func (d *desk) newPage(r *http.Request, p speaker.Pole) (page newPage, err error
 	return page, nil
 }
 
-// codePage shows a code once.
+// codePage shows a code once, and then asks for the digits of the box that came.
 type codePage struct {
 	Pole  speaker.Pole
 	Code  string
 	Asked string // the box that asked with it
+	Swap  bool   // another box is at work there, which goes when this one comes
+	Soft  bool
 }
 
 // addPole adds a pole and makes the code with which its box may ask for it.
@@ -285,20 +295,8 @@ func (d *desk) speaker(w http.ResponseWriter, r *http.Request) error {
 	return d.Site.Page(w, r, d.pages, "speaker", "speaker.title", page)
 }
 
-// newCode lets another box ask for the same pole: the old one broke.
-func (d *desk) newCode(w http.ResponseWriter, r *http.Request) error {
-	page, err := d.find(r)
-	if err != nil {
-		return err
-	}
-	code, err := d.Speakers.NewCode(r.Context(), web.Actor(r), page.Pole.ID)
-	if err != nil {
-		return err
-	}
-	return d.Site.Page(w, r, d.pages, "speaker-code", "speaker_code.title", codePage{Pole: page.Pole, Code: code})
-}
-
-// poleCode lets a box ask for a pole that has none.
+// poleCode lets a box ask for a pole: its first one, or one in the place of
+// another (thay máy).
 func (d *desk) poleCode(w http.ResponseWriter, r *http.Request) error {
 	p, err := d.Speakers.FindPole(r.Context(), r.PathValue("code"))
 	if err != nil {
@@ -324,18 +322,23 @@ func (d *desk) askedCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := codePage{Pole: p}
+	page := codePage{Pole: p, Soft: d.SoftApprove != nil}
 	for _, b := range boxes {
-		if b.State == speaker.Waiting {
-			page.Asked = b.ID
-			break
+		switch b.State {
+		case speaker.Waiting:
+			if page.Asked == "" { // the newest
+				page.Asked = b.ID
+			}
+		case speaker.Placed:
+			page.Swap = true
 		}
 	}
 	return d.Site.Part(w, r, d.pages, "speaker-code", "asked", page)
 }
 
 // checkBox compares the six digits the technician reads from the box with those
-// of the key that asked, and then asks the officer to approve its placement.
+// of the key that asked, and then asks the officer to approve its placement: a
+// script by its question, a form by the next page.
 func (d *desk) checkBox(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Form(r); err != nil {
 		return err
@@ -348,40 +351,99 @@ func (d *desk) checkBox(w http.ResponseWriter, r *http.Request) error {
 	if digits != page.Check {
 		return d.Site.Refuse(w, r, d.pages, "speaker", "speaker.title", page, loa.Errorf(loa.Invalid, "box.check_differs"))
 	}
-	return d.draftPlacement(w, r, page, false)
+	payload, swap, err := d.Speakers.DraftSwap(r.Context(), web.Actor(r), page.ID)
+	if err != nil {
+		return err
+	}
+	if asksJSON(r) {
+		if !swap {
+			return d.question(w, r, payload, nil)
+		}
+		return d.question(w, r, payload, payload)
+	}
+	return d.askPlacement(w, r, page, payload, asking{Swap: swap})
 }
 
+// draftRevoke asks for the approval of taking a box away.
 func (d *desk) draftRevoke(w http.ResponseWriter, r *http.Request) error {
 	page, err := d.find(r)
 	if err != nil {
 		return err
 	}
-	return d.draftPlacement(w, r, page, true)
-}
-
-func (d *desk) draftPlacement(w http.ResponseWriter, r *http.Request, page boxPage, revoke bool) error {
-	payload, err := d.Speakers.DraftPlacement(r.Context(), web.Actor(r), page.ID, revoke)
+	payload, err := d.Speakers.DraftPlacement(r.Context(), web.Actor(r), page.ID, true)
 	if err != nil {
 		return err
 	}
+	return d.askPlacement(w, r, page, payload, asking{Revoke: true})
+}
+
+// askPlacement is the page of a box with the question whether it may be placed,
+// swapped or taken away.
+func (d *desk) askPlacement(w http.ResponseWriter, r *http.Request, page boxPage, payload []byte, as asking) error {
 	ask, err := d.ask(r, "/speakers/"+page.ID+"/confirm", payload)
 	if err != nil {
 		return err
 	}
-	ask.Revoke = revoke
+	ask.Revoke, ask.Swap = as.Revoke, as.Swap
+	if ask.Swap {
+		ask.Batch = base64.StdEncoding.EncodeToString(payload)
+	}
 	page.Ask = &ask
 	return d.Site.Page(w, r, d.pages, "speaker", "speaker.title", page)
 }
 
-// confirmBox takes the officer's approval of the placement drafted last.
+// confirmBox takes the officer's approval of what was drafted last: one placement,
+// or the two of a swap.
 func (d *desk) confirmBox(w http.ResponseWriter, r *http.Request) error {
 	ctx, who, id := r.Context(), web.Actor(r), r.PathValue("id")
-	y, err := d.approval(r, func(y yes) ([]byte, error) { return d.Speakers.DraftPlacement(ctx, who, id, y.Revoke) })
+	var batch []byte
+	y, err := d.approval(r, func(y yes) ([]byte, error) {
+		if y.Revoke {
+			return d.Speakers.DraftPlacement(ctx, who, id, true)
+		}
+		payload, swap, err := d.Speakers.DraftSwap(ctx, who, id)
+		if swap {
+			batch = payload
+		}
+		return payload, err
+	})
 	if err != nil {
 		return err
 	}
-	if err := d.Speakers.Confirm(ctx, who, id, y.Approval); err != nil {
+	if batch != nil {
+		y.Batch = batch
+	}
+	if len(y.Batch) > 0 {
+		err = d.Speakers.ConfirmSwap(ctx, who, y.Approval)
+	} else {
+		err = d.Speakers.Confirm(ctx, who, id, y.Approval)
+	}
+	if err != nil {
 		return err
 	}
-	return d.done(w, r, "/speakers/"+id)
+	b, err := d.Speakers.Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	return d.done(w, r, "/poles/"+url.PathEscape(b.Pole.Code))
 }
+
+// question answers a page's script with what to ask the reader's passkey: the
+// approval of some bytes, or of a batch of them.
+func (d *desk) question(w http.ResponseWriter, r *http.Request, payload, batch []byte) error {
+	ask, err := d.ask(r, "", payload)
+	if err != nil {
+		return err
+	}
+	if ask.Missing {
+		return loa.Errorf(loa.Conflict, "people.passkey_none", web.Actor(r).Name)
+	}
+	said := map[string]any{"options": ask.Options}
+	if batch != nil {
+		said["batch"] = base64.StdEncoding.EncodeToString(batch)
+	}
+	return d.Site.JSON(w, r, said)
+}
+
+// asksJSON reports whether a page's script asks, and not a form.
+func asksJSON(r *http.Request) bool { return r.Header.Get("Accept") == "application/json" }

@@ -9,6 +9,10 @@
   // Choices that lead elsewhere at once, prints, and buttons that act once.
   all("[data-go]").forEach((e) => e.addEventListener("change", () => e.form.requestSubmit()));
   all("[data-print]").forEach((e) => { e.hidden = false; e.addEventListener("click", () => print()); });
+  all("[data-picks]").forEach((p) => {
+    p.hidden = false;
+    p.addEventListener("click", (e) => all("input[type=checkbox]", p.closest("fieldset")).forEach((box) => { box.checked = e.target.dataset.pick === "1"; }));
+  });
   document.addEventListener("submit", (e) => {
     if (!e.target.matches("[data-single]") || e.target.matches("[data-options],[data-ask]")) return;
     setTimeout(() => all("button", e.target).forEach((b) => { b.disabled = true; }));
@@ -21,13 +25,14 @@
   });
 
   // Live parts: the stream only says that something changed; the page asks for
-  // its parts again, and leaves alone the one in which somebody is typing.
+  // its parts again, and leaves alone the one in which somebody is typing, or has typed.
   const parts = all("[data-live]");
   if (parts.length && window.EventSource) {
     let soon;
     const asked = new Map(); // a part to the newest question about it
     const refresh = () => parts.forEach(async (part) => {
       if (part.contains(document.activeElement) && document.activeElement.matches("input,textarea,select,button,a")) return;
+      if (all("input,textarea", part).some((e) => e.value !== e.defaultValue)) return;
       const mine = fetch(part.dataset.live, { headers: { Accept: "text/html" } }).catch(() => Response.error());
       asked.set(part, mine);
       const answer = await mine; // without contact not ok: the next word, or half a minute, asks again
@@ -85,20 +90,23 @@
     p.scrollIntoView({ block: "nearest" });
   };
   // data-options is the question itself; data-ask is where to fetch it, with what
-  // is ticked by then (several bulletins at once).
-  all("form[data-options],form[data-ask]").forEach((form) => form.addEventListener("submit", async (e) => {
+  // is ticked or typed by then. The answer goes to data-confirm, or where the form
+  // would.
+  document.addEventListener("submit", async (e) => { // a live part may bring such a form later
+    const form = e.target;
+    if (!form.matches("form[data-options],form[data-ask]")) return;
     e.preventDefault();
     const button = e.submitter;
     button.disabled = true;
     try {
-      let asked = { options: form.dataset.options };
+      let asked = { options: form.dataset.options, batch: form.dataset.batch };
       if (form.dataset.ask) {
         const answer = await fetch(form.dataset.ask, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" } });
         asked = await answer.json();
         if (!answer.ok) throw new Error(asked.error.sentence);
       }
       const key = await navigator.credentials.get(ready(JSON.parse(asked.options)));
-      const said = await post(form.action, {
+      const said = await post(form.dataset.confirm || form.action, {
         credential: text(key.rawId), authenticator_data: text(key.response.authenticatorData),
         client_data: text(key.response.clientDataJSON), signature: text(key.response.signature),
         why: form.why ? form.why.value : "", payload: form.payload ? form.payload.value : "", revoke: "revoke" in form.dataset, batch: asked.batch,
@@ -108,7 +116,7 @@
       say(form, error);
       button.disabled = false;
     }
-  }));
+  });
   if (!window.PublicKeyCredential) return;
   const clean = (k) => ({
     id: k.id, rawId: text(k.rawId), type: k.type, authenticatorAttachment: k.authenticatorAttachment || undefined,
