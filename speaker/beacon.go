@@ -1,6 +1,7 @@
 package speaker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,12 @@ func WriteBeacon(tx *db.Tx, keys Keys, commune loa.Path) (journal.Emit, error) {
 			return journal.Emit{}, fmt.Errorf("read delegations: %w", err)
 		}
 		b.Policies, b.Trust = append(b.Policies, policies...), append(b.Trust, trust...)
+		var set string
+		err = tx.Row(`SELECT hash FROM phrase_set WHERE path = ?`, p).Scan(&set)
+		if err != nil && !errors.Is(err, db.ErrNone) {
+			return journal.Emit{}, fmt.Errorf("read phrases: %w", err)
+		}
+		b.Phrases = cmp.Or(set, b.Phrases) // the nearest place's
 		var mark int64
 		err = tx.Row(`SELECT seq FROM now_mark WHERE path = ?`, p).Scan(&mark)
 		if err != nil && !errors.Is(err, db.ErrNone) {
@@ -82,8 +89,12 @@ func liveNow(tx *db.Tx, commune loa.Path) ([]string, error) {
 	}
 	from, to := db.PrefixRange(string(commune))
 	args = append(args, from, to)
-	live, err := db.All(tx, `SELECT DISTINCT hash FROM now_warrant WHERE until > ? AND (path IN (?`+
-		strings.Repeat(", ?", len(up)-1)+`) OR (path >= ? AND path < ?)) ORDER BY hash LIMIT 32`, args, scanText)
+	live, err := db.All(tx, `SELECT DISTINCT hash, rank FROM now_warrant WHERE until > ? AND (path IN (?`+
+		strings.Repeat(", ?", len(up)-1)+`) OR (path >= ? AND path < ?)) ORDER BY rank, hash LIMIT 32`, args,
+		func(scan func(...any) error) (hash string, err error) {
+			var rank int64
+			return hash, scan(&hash, &rank)
+		})
 	if err != nil {
 		return nil, fmt.Errorf("read now warrants: %w", err)
 	}

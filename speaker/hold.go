@@ -169,6 +169,23 @@ func NextNow(tx *db.Tx, issuer loa.Path) (seq int64, err error) {
 	return seq, nil
 }
 
+// The ranks of now warrants: a beacon names at most 32, alarms and stops first.
+const (
+	rankAlarm   = 0
+	rankLive    = 1
+	rankSetting = 2
+)
+
+func rank(w wire.Warrant) int {
+	switch w.Kind {
+	case wire.Set:
+		return rankSetting
+	case wire.Stream:
+		return rankLive
+	}
+	return rankAlarm
+}
+
 // HoldNow keeps a sealed now warrant live until its end and returns what to
 // say: the warrant once on every topic its scope touches, and the beacons of
 // the communes it means for those who miss it.
@@ -180,8 +197,8 @@ func HoldNow(tx *db.Tx, keys Keys, w wire.Warrant, sealed []byte) ([]journal.Emi
 	var emits []journal.Emit
 	said := map[string]bool{}
 	for _, s := range w.Scope {
-		if _, err := tx.Exec(`INSERT INTO now_warrant (hash, path, until) VALUES (?, ?, ?) ON CONFLICT (hash, path) DO NOTHING`,
-			hash, s.Path, w.Until); err != nil {
+		if _, err := tx.Exec(`INSERT INTO now_warrant (hash, path, until, rank) VALUES (?, ?, ?, ?) ON CONFLICT (hash, path) DO NOTHING`,
+			hash, s.Path, w.Until, rank(w)); err != nil {
 			return nil, fmt.Errorf("hold now warrant: %w", err)
 		}
 		at := s.Path

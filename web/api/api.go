@@ -51,6 +51,7 @@ func (d *Devices) routes() []route {
 		{"GET /device/v1/media/{hash}", d.media},
 		{"GET /device/v1/placement/{device}", d.placement},
 		{"POST /device/v1/receipts", d.receipts},
+		{"POST /device/v1/logs", d.logs},
 	}
 }
 
@@ -271,5 +272,18 @@ func (d *Devices) receipts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer(w, http.StatusOK, ack)
+	return nil
+}
+
+// logs takes the end of a box's log, which a setting asked for.
+func (d *Devices) logs(w http.ResponseWriter, r *http.Request) error {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	if err := d.Speakers.TakeLog(r.Context(), b); err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, struct{}{})
 	return nil
 }
