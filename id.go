@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"time"
 )
 
@@ -14,18 +15,36 @@ const crockford = "0123456789abcdefghjkmnpqrstvwxyz"
 // databases. Ids are made by us, never by a database, so that two processes and
 // two databases never disagree about them.
 func NewID(now time.Time) string {
-	var b [26]byte
+	b := []byte(OldestID(now))
+	_, _ = rand.Read(b[10:]) // never fails: crypto/rand ends the program instead
+	for i, c := range b[10:] {
+		b[10+i] = crockford[c&31]
+	}
+	return string(b)
+}
+
+// OldestID is the least id that NewID could have made in the millisecond of now:
+// what was made from then on sorts at or after it.
+func OldestID(now time.Time) string {
+	b := []byte("00000000000000000000000000")
 	ms := uint64(now.UnixMilli())
 	for i := 9; i >= 0; i-- {
 		b[i] = crockford[ms&31]
 		ms >>= 5
 	}
-	var r [16]byte
-	_, _ = rand.Read(r[:]) // never fails: crypto/rand ends the program instead
-	for i, c := range r {
-		b[10+i] = crockford[c&31]
+	return string(b)
+}
+
+// TimeOfID is the moment an id was made, to the millisecond; zero where it is none.
+func TimeOfID(id string) time.Time {
+	if !IsID(id) {
+		return time.Time{}
 	}
-	return string(b[:])
+	var ms int64
+	for i := range 10 {
+		ms = ms<<5 | int64(strings.IndexByte(crockford, id[i]))
+	}
+	return time.UnixMilli(ms)
 }
 
 // IsID reports whether s has the shape NewID makes.

@@ -33,6 +33,7 @@ func (n *Node) jobs() []job {
 		{"ask the province again", time.Minute, true, n.recheck},
 		{"hand over posts", time.Minute, true, n.People.HandOverDue},
 		{"forget old sign-ins", time.Hour, true, n.People.Sweep},
+		{"number the journal", 10 * time.Second, true, n.book.Run},
 		{"learn boxes", 10 * time.Second, false, n.learn},
 	}
 }

@@ -86,6 +86,7 @@ type Node struct {
 	saying   chan spoken
 	flushNow chan loa.Path
 	learnNow chan struct{}
+	book     *journal.Chain
 	calls    *voice.Callbacks // from a speech service; nil without one
 	in       inbox
 	trustMu  sync.Mutex
@@ -128,6 +129,9 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	n.Words = &lexicon.Register{DB: n.DB}
 	n.Offices = &office.Register{DB: n.DB}
 	n.People = &people.Register{DB: n.DB, RPID: c.RPID(), Origin: c.Origin, Issuer: "Loa", OpenLinks: n.Root.Demo, Unfinished: takeOver}
+	if n.book, err = n.chain(keys); err != nil {
+		return n, err
+	}
 	n.Speakers = &speaker.Register{DB: n.DB, Keys: keys, Signer: n.Signer, Root: n.Root, Said: n.said}
 	speech, calls, err := c.Voice(o.Clock, o.Log)
 	if err != nil {
@@ -191,7 +195,7 @@ func (n *Node) openPages() error {
 	forms := &form.Register{DB: n.DB, Blobs: n.Blobs, Bulletins: n.Bulletins}
 	routes, err := desk.New(desk.Config{Calendar: n.Calendar,
 		Site: site, Sheets: sheets, Forms: forms, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
-		People: n.People, Offices: n.Offices, Province: n.province, Roster: Roster{n.Signer}, Journal: n.journal, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})
+		People: n.People, Offices: n.Offices, Province: n.province, Roster: Roster{n.Signer}, Journal: n.journal, Checkpoint: n.checkpoint, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})
 	if err != nil {
 		return err
 	}
@@ -354,6 +358,14 @@ func (n *Node) journal(ctx context.Context, f journal.Filter) (rows []journal.Ro
 		return err
 	})
 	return rows, err
+}
+
+func (n *Node) checkpoint(ctx context.Context) (c journal.Checkpoint, err error) {
+	err = n.DB.Read(ctx, func(tx *db.Tx) error {
+		c, err = journal.Newest(tx)
+		return err
+	})
+	return c, err
 }
 
 func (n *Node) country() loa.Path { return "vn" }

@@ -48,6 +48,7 @@ func commands() []command {
 		{"unit", "import FILE [-dry-run] | national | list [P]", "bring administrative units into the register", units},
 		{"speaker", "list [P] | code POLE", "list speakers, make an enrolment code", speakers},
 		{"voice", "normalize | say -o FILE", "show or speak what would be read out", speech},
+		{"journal", "verify [FILE…] | checkpoint", "hold the journal to its checkpoints, those in FILE too; print the newest", book},
 		{"backup", "FILE", "copy the database and list what else to keep", backup},
 		{"restore", "FILE", "put a backup where the server will find it", restore},
 	}

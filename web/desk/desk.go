@@ -48,6 +48,8 @@ type Config struct {
 	Uploads  *upload.Room
 	// Journal reads the book for a place the reader may see.
 	Journal func(ctx context.Context, f journal.Filter) ([]journal.Row, error)
+	// Checkpoint is how far the book was sealed last; nil shows nothing of it.
+	Checkpoint func(ctx context.Context) (journal.Checkpoint, error)
 	// Sound reads a sound by its hash, proved.
 	Sound func(hash string) ([]byte, error)
 	// SoftApprove approves with a passkey in software. Only the demonstration

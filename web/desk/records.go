@@ -225,6 +225,7 @@ type journalPage struct {
 	Places []named
 	Rows   []journal.Row
 	Next   string
+	Sealed journal.Checkpoint
 }
 
 const journalLength = 50
@@ -246,6 +247,11 @@ func (d *desk) journal(w http.ResponseWriter, r *http.Request) error {
 	page.Place = names[0]
 	if page.Places, err = d.places(r); err != nil {
 		return err
+	}
+	if d.Checkpoint != nil {
+		if page.Sealed, err = d.Checkpoint(r.Context()); err != nil {
+			return err
+		}
 	}
 	return d.Site.Page(w, r, d.pages, "journal", "journal.title", page)
 }
