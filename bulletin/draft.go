@@ -43,6 +43,7 @@ type Notice struct {
 	Office   string   // id of the body it comes from
 	Origin   string   // where it comes from, in words
 	Wanted   []Choice // sessions it should go into once it is approved
+	Once     string   // id the form was opened with: sent again, it is the same draft
 }
 
 // Other is a further language of a notice: always a person's recording.
@@ -137,19 +138,63 @@ func (n Notice) places(tx *db.Tx) error {
 	return wire.CheckScope(Bulletin{Scope: n.Scope}.places())
 }
 
-// Draft writes a new notice.
+// Draft writes a new notice. A notice whose Once has been written by the same
+// person is no second one: the answer to the first was lost, or two presses
+// crossed. As long as it is a draft it takes what was sent last.
 func (f *Flow) Draft(ctx context.Context, who loa.Actor, n Notice) (b Bulletin, err error) {
+	if n.Once != "" {
+		if b, known, err := f.drafted(ctx, who, n); known || err != nil {
+			return b, err
+		}
+	}
 	var entry journal.Entry
 	var row string
 	err = f.DB.Write(ctx, func(tx *db.Tx) error {
 		b, entry, row, err = f.draft(tx, who, n)
 		return err
 	})
+	if n.Once != "" && db.IsUnique(err) { // the other press was quicker by a hair
+		if b, known, err := f.drafted(ctx, who, n); known || err != nil {
+			return b, err
+		}
+	}
 	if err != nil {
 		return Bulletin{}, fmt.Errorf("draft bulletin: %w", err)
 	}
 	f.Said(row, entry)
 	return b, nil
+}
+
+// onceLife is how long a form stays the same form: a draft waits a week in a
+// browser without a connection.
+const onceLife = 8 * 24 * time.Hour
+
+// id is the id of a new bulletin: the form's, if that is one and not of a time
+// that would put the bulletin where it does not belong.
+func (n Notice) id(now time.Time) string {
+	if at := loa.TimeOfID(n.Once); at.Before(now.Add(-onceLife)) || at.After(now.Add(time.Minute)) {
+		return loa.NewID(now)
+	}
+	return n.Once
+}
+
+// drafted finds what who wrote from the same form before.
+func (f *Flow) drafted(ctx context.Context, who loa.Actor, n Notice) (b Bulletin, known bool, err error) {
+	b, err = f.Find(ctx, who, n.Once)
+	if loa.CodeOf(err) == loa.NotFound {
+		return Bulletin{}, false, nil
+	}
+	if err != nil {
+		return Bulletin{}, false, err
+	}
+	if b.Author != who.ID || b.Path != n.Path {
+		return Bulletin{}, false, loa.Errorf(loa.Conflict, "bulletin.once_taken")
+	}
+	if b.State != Draft {
+		return b, true, nil
+	}
+	b, err = f.Edit(ctx, who, b.ID, n)
+	return b, true, err
 }
 
 // DraftTx is Draft as a part of a larger change; the sweeper says its row.
@@ -169,7 +214,7 @@ func (f *Flow) draft(tx *db.Tx, who loa.Actor, n Notice) (b Bulletin, entry jour
 	if err := who.Must(loa.RightWrite, clean.Path); err != nil {
 		return b, entry, "", err
 	}
-	b = Bulletin{ID: loa.NewID(tx.Now()), Author: who.ID, AuthorName: who.Name, State: Draft, MadeAt: tx.NowMS(), ChangedAt: tx.NowMS()}
+	b = Bulletin{ID: clean.id(tx.Now()), Author: who.ID, AuthorName: who.Name, State: Draft, MadeAt: tx.NowMS(), ChangedAt: tx.NowMS()}
 	if err := b.take(tx, f, clean, languages); err != nil {
 		return b, entry, "", err
 	}

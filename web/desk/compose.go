@@ -35,6 +35,7 @@ type composePage struct {
 	Others   []bulletin.Other
 	Record   recorder
 	Voices   []voiceChoice
+	Once     string // id of this form while it is new
 }
 
 // preview is what the page says of a text while it is typed.
@@ -126,7 +127,10 @@ func writesFor(r *http.Request, asked loa.Path) loa.Path {
 func (d *desk) form(r *http.Request, id string, n bulletin.Notice) (page composePage, err error) {
 	ctx, who := r.Context(), web.Actor(r)
 	page = composePage{ID: id, Notice: n, Today: day(d.Site.Clock.Now()), Record: recorder{n.Path, n.Upload},
-		Voices: voices(d.Bulletins.Speech.Models(), n)}
+		Voices: voices(d.Bulletins.Speech.Models(), n), Once: n.Once}
+	if id == "" && n.Once == "" {
+		page.Once = loa.NewID(d.Site.Clock.Now())
+	}
 	if !n.Until.IsZero() {
 		page.Until = day(n.Until.Add(-time.Second))
 	}
@@ -182,7 +186,7 @@ func (d *desk) notice(r *http.Request) (n bulletin.Notice, err error) {
 	f := r.PostForm
 	n = bulletin.Notice{Path: writesFor(r, loa.Path(f.Get("path"))), Class: wire.Class(f.Get("class")), Title: f.Get("title"),
 		Text: f.Get("text"), Upload: f.Get("upload"), Role: wire.Role(f.Get("role")), Category: bulletin.Category(f.Get("category")),
-		Origin: strings.TrimSpace(f.Get("origin")), Chime: f.Get("chime") != ""}
+		Origin: strings.TrimSpace(f.Get("origin")), Chime: f.Get("chime") != "", Once: f.Get("once")}
 	if strings.TrimSpace(n.Title) == "" {
 		n.Title = firstLine(n.Text)
 	}
@@ -265,7 +269,7 @@ func (d *desk) compose(w http.ResponseWriter, r *http.Request) error {
 		}
 		return d.Site.Refuse(w, r, d.pages, "compose", "compose.title", page, err)
 	}
-	if r.PostFormValue("do") == "submit" {
+	if r.PostFormValue("do") == "submit" && b.State == bulletin.Draft { // or it was sent already, by the press before
 		return d.sendForApproval(w, r, b.ID)
 	}
 	return d.done(w, r, "/bulletins/"+b.ID)
