@@ -77,6 +77,10 @@ type agent struct {
 	root     seal.Root
 	began    time.Time
 
+	life   context.Context //nolint:containedctx // streams outlive the call that opens them, not the agent
+	end    context.CancelFunc
+	tail   *tail         // the last lines of the log
+	again  chan struct{} // a setting said: start again
 	trust  atomic.Pointer[seal.Trust]
 	sounds sync.WaitGroup // now warrants on their way to the player
 	known  sync.Map       // hashes of now warrants that need nothing more in this run
@@ -105,13 +109,14 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	defer a.end()
 	if err := a.enrol(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
 	if err := a.settle(); err != nil {
 		return err
 	}
-	return together(ctx, a.play, a.hearPlayer, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell)
+	return together(ctx, a.play, a.hearPlayer, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell, a.restart)
 }
 
 func open(cfg Config, d disk, box machine) (*agent, error) {
@@ -124,7 +129,11 @@ func open(cfg Config, d disk, box machine) (*agent, error) {
 		return nil, err
 	}
 	c := newClock(cfg.Clock, box, k.now().Clock)
+	last := &tail{}
+	cfg.Log = slog.New(slog.NewMultiHandler(cfg.Log.Handler(), slog.NewTextHandler(last, nil)))
+	life, end := context.WithCancel(context.Background())
 	return &agent{
+		life: life, end: end, tail: last, again: make(chan struct{}, 1),
 		cfg: cfg, log: cfg.Log, keep: k, receipts: r, clock: c, began: cfg.Clock.Now(),
 		client: client{base: cfg.Server, http: cfg.HTTP},
 		player: newPlayer(cfg.Output, c),
@@ -137,10 +146,10 @@ func open(cfg Config, d disk, box machine) (*agent, error) {
 // down as broken off, and an emergency that was not finished starts again.
 func (a *agent) settle() error {
 	st := a.keep.now()
-	t, err := a.rebuild(st.Trust, st.Epoch)
+	t, err := a.rebuild(a.pinned(), st.Trust, st.Epoch)
 	if err != nil {
 		a.log.Warn("trust on disk not usable", "error", err) // nothing sounds until a beacon brings another
-		t, err = seal.NewTrust(a.root, nil, st.Epoch)
+		t, err = seal.NewTrust(a.pinned(), nil, st.Epoch)
 		if err != nil {
 			return err
 		}
@@ -278,8 +287,8 @@ func (a *agent) holdings() (holdings, error) {
 	return h, err
 }
 
-// rebuild makes a chain from delegations on disk.
-func (a *agent) rebuild(hashes []string, epoch int64) (*seal.Trust, error) {
+// rebuild makes a chain from a root and delegations on disk.
+func (a *agent) rebuild(root seal.Root, hashes []string, epoch int64) (*seal.Trust, error) {
 	var all [][]byte
 	for _, h := range hashes {
 		b, ok := a.keep.doc(h)
@@ -288,7 +297,7 @@ func (a *agent) rebuild(hashes []string, epoch int64) (*seal.Trust, error) {
 		}
 		all = append(all, b)
 	}
-	return seal.NewTrust(a.root, all, epoch)
+	return seal.NewTrust(root, all, epoch)
 }
 
 // expected reports whether an error is the world's (no network, no room) and

@@ -25,7 +25,7 @@ func (a *agent) state(state, slot, warrant, why string) {
 // whole fills in how the box is.
 func (a *agent) whole(b wire.Beat) wire.Beat {
 	b.V, b.Kind, b.Device, b.At = wire.Version, "beat", a.device, a.clock.millis()
-	b.Volume, b.DiskFree, b.OffsetUS, b.Clock = a.cfg.Volume, a.keep.free(), a.clock.offset(), a.clock.state()
+	b.Volume, b.DiskFree, b.OffsetUS, b.Clock = a.volume(), a.keep.free(), a.clock.offset(), a.clock.state()
 	b.Plan, b.Version = a.keep.now().PlanVersion, a.cfg.Version
 	b.Uptime = int64(a.cfg.Clock.Now().Sub(a.began) / time.Second)
 	return b

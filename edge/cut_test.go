@@ -453,7 +453,7 @@ func (s *stage) ready() error {
 			return err
 		}
 		s.written = true
-		t, err := s.a.rebuild(s.trust, 0)
+		t, err := s.a.rebuild(s.a.pinned(), s.trust, 0)
 		if err != nil {
 			return err
 		}

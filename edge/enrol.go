@@ -178,9 +178,16 @@ func (a *agent) firstPlacement(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := seal.NewTrust(a.root, delegations, 0)
-	if err != nil {
-		return err
+	root := a.root
+	t, err := seal.NewTrust(root, delegations, 0)
+	if err != nil { // the root may have changed since the code was made, or the state was lost
+		var later error
+		if root, later = a.followed(ctx, root); later != nil {
+			return err
+		}
+		if t, err = seal.NewTrust(root, delegations, 0); err != nil {
+			return err
+		}
 	}
 	at, err := a.client.timed(ctx, t, commune, a.clock)
 	if err != nil {
@@ -202,6 +209,9 @@ func (a *agent) firstPlacement(ctx context.Context) error {
 	return a.keep.update(func(s *state) {
 		s.Since, s.Clock, s.Trust = a.clock.millis(), at, hashes
 		s.Placement, s.Version = loa.Hash(b), p.Version
+		if root.Version > 0 {
+			s.Root = &root
+		}
 	})
 }
 

@@ -53,7 +53,7 @@ func (a *agent) fetchAll(ctx context.Context) error {
 		needed[hash] = true
 	}
 	var errs []error
-	var sounds []wire.Media
+	sounds := a.phraseSounds(needed) // before anything else
 	for _, s := range h.plan.Slots {
 		if _, done := st.Done[s.ID]; done || !wire.MaybeForMe(s, h.placement) || s.Start < st.Since {
 			continue
@@ -78,7 +78,7 @@ func (a *agent) fetchAll(ctx context.Context) error {
 			}
 		}
 	}
-	errs = append(errs, a.bring(ctx, sounds, needed))
+	errs = append(errs, a.bring(ctx, sounds, needed), a.usePhrases())
 	nudge(a.wake)
 	return errors.Join(append(errs, a.keep.clean(needed, maxMedia), a.keep.restore())...)
 }

@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 
 	"loa"
+	"loa/seal"
 	"loa/wire"
 )
 
@@ -48,6 +49,10 @@ type state struct {
 	Trust       []string           `json:"trust"`
 	Epoch       int64              `json:"epoch"`
 
+	Root    *seal.Root `json:"root,omitempty"` // the last that followed the one of the enrolment
+	Phrases phrases    `json:"phrases"`
+	Set     set        `json:"set"`
+
 	Floor int64 `json:"floor"` // now numbers at or below are new only if a beacon names their bytes
 	Given int64 `json:"given"` // highest number of a receipt line known to be written
 
@@ -68,6 +73,7 @@ type beacons struct {
 	PlanV      int64    `json:"plan_v"`
 	Now        []string `json:"now"`
 	Policies   []string `json:"policies"`
+	Phrases    string   `json:"phrases,omitempty"`
 	Placements int64    `json:"placements"`
 	Placed     int64    `json:"placed"` // value of Placements the placement held answers to
 }

@@ -131,9 +131,11 @@ func (a *agent) prepare(s wire.Slot, h holdings) (j *job, mine bool, err error) 
 	}
 	j = &job{
 		slot: s, warrant: w, hash: s.Warrant, at: s.Start * 1000,
-		volume: min(allowed.Volume, a.cfg.Volume), held: h,
+		volume: a.loudness(w, h.placement, allowed.Volume), held: h,
 	}
-	if j.src, err = a.keep.source(w.Media, s.Repeat); err != nil {
+	if w.Kind == wire.Stream {
+		j.src = &source{parts: []part{{relay: a.tune(w), samples: w.Length * Rate / 1000}}}
+	} else if j.src, err = a.keep.source(w.Media, s.Repeat); err != nil {
 		if loa.KeyOf(err) == "media.missing" && a.keep.free() < bytesOf(w) {
 			err = loa.Errorf(loa.Unavailable, "disk.full").Because(err)
 		}
@@ -180,15 +182,13 @@ const attempts = 3
 // sound brings a now warrant's media and gives it to the player at once.
 func (a *agent) sound(ctx context.Context, j *job) {
 	for fails := 1; ; fails++ {
-		err := a.bringUrgent(ctx, j.warrant)
-		if err == nil {
-			j.src, err = a.keep.source(j.warrant.Media, 0)
-		}
+		err := a.cue(ctx, j)
 		if err == nil {
 			break
 		}
 		a.log.Warn("now warrant waits for its sound", "error", err)
-		if now := a.clock.millis(); now >= j.warrant.Until {
+		drill := j.warrant.Class == wire.Exercise && loa.KeyOf(err) == "phrase.missing"
+		if now := a.clock.millis(); drill || now >= j.warrant.Until {
 			a.refuseNow(j.hash, loa.KeyOf(err))
 			return
 		}
@@ -256,6 +256,12 @@ func (a *agent) note(e event) {
 		return
 	}
 	e.line.Clock = a.clock.state()
+	if l := e.job.later; l != nil {
+		defer close(l.ended)
+		if l.missed() && e.line.Why == "" {
+			e.line.Why = judge(l.trouble, e.job.warrant.Class).why // phrases stood in for it
+		}
+	}
 	a.state("finished", e.job.slot.ID, e.job.hash, e.line.Why)
 	if err := a.receipts.add(e.line); err != nil {
 		a.log.Error("receipt not written", "error", err)
@@ -263,7 +269,9 @@ func (a *agent) note(e event) {
 	}
 	err := a.keep.update(func(s *state) {
 		delete(s.Sounding, name)
-		delete(s.Pending, e.job.hash)
+		if !e.job.unfinished() {
+			delete(s.Pending, e.job.hash)
+		}
 		if h := e.job.src.failed; h != "" {
 			s.Broken[h]++
 		}

@@ -36,6 +36,7 @@ type job struct {
 	volume  int    // percent of full amplitude
 	held    holdings
 	src     *source
+	later   *later // media that an alarm began without
 
 	started int64 // UTC microseconds at the output
 	skew    int64
@@ -309,10 +310,12 @@ type source struct {
 	failed string // hash of the sound the decoder failed on
 }
 
-// part is a sound, or silence where file is nil.
+// part is a sound, a stream, media that is still to come, or else silence.
 type part struct {
 	hash    string
 	file    sound
+	relay   *relay
+	later   *later
 	samples int64
 }
 
@@ -396,11 +399,22 @@ func (s *source) read(pcm []int16) (n int, err error) {
 		return 0, io.EOF
 	}
 	p := s.parts[s.at]
+	if p.later != nil {
+		s.parts = slices.Replace(s.parts, s.at, s.at+1, p.later.take()...)
+		return 0, nil
+	}
 	pcm = pcm[:min(int64(len(pcm)), p.samples-s.pos)]
 	switch {
 	case len(pcm) == 0:
 		s.at, s.pos, s.dec = s.at+1, 0, nil
 		return 0, nil
+	case p.relay != nil:
+		if n, err = p.relay.read(pcm); errors.Is(err, io.EOF) {
+			p.relay.cancel()
+			s.at, s.pos, err = s.at+1, 0, nil
+		}
+		s.pos += int64(n)
+		return n, err
 	case p.file == nil:
 		clear(pcm)
 		s.pos += int64(len(pcm))
@@ -453,8 +467,13 @@ func (s *source) left() int64 {
 
 func (s *source) close() {
 	for _, p := range s.parts {
-		if p.file != nil {
+		switch {
+		case p.file != nil:
 			_ = p.file.Close() // it was only read
+		case p.relay != nil:
+			p.relay.cancel()
+		case p.later != nil:
+			p.later.close()
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (a *agent) receive(ctx context.Context) error {
 				}
 			}
 			if now.Sub(lastPush) >= a.cfg.BeaconStale || now.Sub(lastPull) >= pullHealthy {
-				if err == nil || a.clock.state() != wire.ClockUnknown {
+				if err == nil || !expected(err) || a.clock.state() != wire.ClockUnknown {
 					err = a.look(ctx)
 				}
 				lastPull = now
@@ -93,12 +93,14 @@ func (a *agent) commune() (loa.Path, error) {
 	return p.Paths[0].Commune(), nil
 }
 
-func (a *agent) askTime(ctx context.Context) error {
+func (a *agent) askTime(ctx context.Context) error { return a.askTimeUnder(ctx, a.trust.Load()) }
+
+func (a *agent) askTimeUnder(ctx context.Context, t *seal.Trust) error {
 	commune, err := a.commune()
 	if err != nil {
 		return err
 	}
-	at, err := a.client.timed(ctx, a.trust.Load(), commune, a.clock)
+	at, err := a.client.timed(ctx, t, commune, a.clock)
 	if err != nil {
 		return err
 	}
@@ -124,7 +126,7 @@ func (a *agent) look(ctx context.Context) error {
 // repeats what is still missing.
 func (a *agent) hear(ctx context.Context, b []byte) error {
 	if a.clock.state() == wire.ClockUnknown {
-		if err := a.askTime(ctx); err != nil {
+		if err := a.learnTime(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -153,7 +155,11 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 			}
 			s.Beacon = beacons{Number: c.Number, Time: c.Time, Plan: c.Plan, PlanV: c.PlanVersion, Now: c.Now,
 				Policies: c.Policies, Placements: c.Placements, Placed: s.Beacon.Placed}
+			s.Beacon.Phrases = c.Phrases
 			s.Trust, s.Epoch = c.Trust, max(c.Epoch, s.Epoch)
+			if root := t.Root(); root.Version > 0 {
+				s.Root = &root
+			}
 			s.prune(a.clock.millis())
 		}
 		err := a.keep.update(change)
@@ -181,14 +187,12 @@ func (a *agent) believe(ctx context.Context, b []byte, commune loa.Path) (*seal.
 		return nil, peek, loa.Errorf(loa.Forbidden, "beacon.old_epoch", peek.Epoch, st.Epoch)
 	}
 	t := a.trust.Load()
-	if peek.Epoch == st.Epoch && slices.Equal(peek.Trust, st.Trust) {
+	sameRoot := peek.Root == "" || peek.Root == t.Root().Fingerprint()
+	if sameRoot && peek.Epoch == st.Epoch && slices.Equal(peek.Trust, st.Trust) {
 		c, err := wire.OpenBeacon(t, b, a.clock.millis())
 		return t, c, err
 	}
-	if err := a.fetchTrust(ctx, peek.Trust, commune); err != nil {
-		return nil, peek, err
-	}
-	if t, err = a.rebuild(peek.Trust, peek.Epoch); err != nil {
+	if t, err = a.candidate(ctx, peek, commune); err != nil {
 		return nil, peek, err
 	}
 	c, err := wire.OpenBeacon(t, b, a.clock.millis())
@@ -255,6 +259,9 @@ func (a *agent) adopt(ctx context.Context) error {
 	}
 	for _, hash := range st.Beacon.Policies {
 		errs = append(errs, a.takePolicy(ctx, hash))
+	}
+	if h := st.Beacon.Phrases; h != "" && h != st.Phrases.Hash && h != st.Phrases.Next {
+		errs = append(errs, a.takePhrases(ctx, h))
 	}
 	if st.Beacon.Plan != "" && st.Beacon.Plan != st.Plan {
 		errs = append(errs, a.takePlan(ctx, st.Beacon.Plan))
@@ -386,7 +393,7 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 		return err
 	case !w.Now:
 		return loa.Errorf(loa.Invalid, "warrant.not_now")
-	case !wire.InScope(w.Scope, h.placement):
+	case !wire.SettingFor(w, h.placement):
 		return nil
 	case h.placement.Revoked:
 		return loa.Errorf(loa.Forbidden, "placement.revoked")
@@ -413,8 +420,11 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 	if why != "" && !same {
 		return loa.Errorf(loa.Conflict, why, w.Seq)
 	}
-	if w.Kind == "stop" {
+	switch w.Kind {
+	case wire.Stop:
 		return a.halt(w, b)
+	case wire.Set:
+		return a.apply(ctx, w, b)
 	}
 	if st.Beacon.old(now) {
 		v := judge(beaconOld, w.Class)
@@ -423,15 +433,19 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 		}
 		mark = v.why
 	}
+	ms := a.shelf().ms(w)
 	volume := 100
 	if w.Class != wire.Emergency {
+		if h.why == "policy.missing" {
+			return loa.Errorf(loa.Unavailable, h.why) // it is on its way; the beacon names both again
+		}
 		if h.why != "" {
 			return loa.Errorf(loa.Forbidden, h.why)
 		}
-		if wire.Muted(h.plan.Mutes, h.placement, now, w.MS()) {
+		if wire.Muted(h.plan.Mutes, h.placement, now, ms) {
 			return loa.Errorf(loa.Forbidden, wire.WhyMuted)
 		}
-		allowed := wire.DeviceAllows(h.policies, h.placement, w.Class, w.Role, now, w.MS())
+		allowed := wire.DeviceAllows(h.policies, h.placement, w.Class, w.Role, now, ms)
 		if allowed.Why != "" {
 			return loa.Errorf(loa.Forbidden, allowed.Why)
 		}
@@ -445,7 +459,7 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 	}
 	a.state("accepted", "", hash, "")
 	j := &job{
-		warrant: w, hash: hash, mark: mark, volume: min(volume, w.Cap, h.placement.Cap, a.cfg.Volume),
+		warrant: w, hash: hash, mark: mark, volume: a.loudness(w, h.placement, volume),
 		held: h,
 	}
 	a.sounds.Go(func() { // its download must not hold up the next one

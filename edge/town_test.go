@@ -28,6 +28,10 @@ const commune loa.Path = "vn/97/97001"
 type town struct {
 	t         *testing.T
 	root      seal.Root
+	rootKey   seal.Key
+	rotations [][]byte         // from the first root on
+	stream    http.HandlerFunc // of every mount
+	logs      chan wire.Log
 	authority seal.Key
 	dispatch  seal.Key
 	beaconKey seal.Key
@@ -66,6 +70,7 @@ func newTown(t *testing.T) *town {
 	rootKey := must(seal.NewKey())
 	n := &town{
 		t: t, authority: must(seal.NewKey()), dispatch: must(seal.NewKey()), beaconKey: must(seal.NewKey()),
+		rootKey: rootKey, logs: make(chan wire.Log, 10),
 		root: seal.Root{Name: "town", Keys: []string{seal.EncodePublic(rootKey.Public)}, Threshold: 1, Demo: true},
 		docs: map[string][]byte{}, media: map[string][]byte{}, lines: make(chan wire.Line, 100),
 	}
@@ -98,7 +103,20 @@ func newTown(t *testing.T) *town {
 	mux.HandleFunc("GET /device/v1/doc/{hash}", func(w http.ResponseWriter, r *http.Request) { n.find(w, r, n.docs) })
 	mux.HandleFunc("GET /device/v1/media/{hash}", func(w http.ResponseWriter, r *http.Request) { n.find(w, r, n.media) })
 	mux.HandleFunc("POST /device/v1/receipts", n.receipts)
+	mux.HandleFunc("GET /device/v1/root/{fingerprint}", n.followers)
+	mux.HandleFunc("POST /device/v1/logs", func(w http.ResponseWriter, r *http.Request) {
+		l, err := wire.OpenLog(must(io.ReadAll(r.Body)), n.key)
+		if err != nil {
+			n.t.Errorf("log: %v", err)
+		}
+		n.logs <- l
+		n.answer(w, struct{}{})
+	})
 	n.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/device/v1/stream/") { // it lasts: the town is not held for it
+			n.stream(w, r)
+			return
+		}
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if n.away {
@@ -203,6 +221,120 @@ func (n *town) receipts(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	n.answer(w, wire.Ack{Through: n.through})
+}
+
+// followers answers the rotations that follow a root.
+func (n *town) followers(w http.ResponseWriter, r *http.Request) {
+	after := [][]byte{}
+	for i := len(n.rotations) - 1; i >= 0; i-- {
+		after = append([][]byte{n.rotations[i]}, after...)
+		var rotation seal.Rotation
+		o := must(seal.Open(n.rotations[i], seal.MaxDocument))
+		if err := seal.Decode(o.Payload, seal.MaxDocument, &rotation); err != nil {
+			n.t.Error(err)
+		}
+		if rotation.From == r.PathValue("fingerprint") {
+			n.answer(w, map[string]any{"roots": after})
+			return
+		}
+	}
+	n.answer(w, map[string]any{"roots": [][]byte{}})
+}
+
+// delegate gives the town's keys their powers anew, under the root as it is and
+// in an epoch, and names nothing else.
+func (n *town) delegate(epoch int64, also ...seal.Key) {
+	n.delegations, n.beacon.Trust, n.beacon.Epoch = nil, nil, epoch
+	give := func(role seal.Role, k seal.Key) {
+		d := seal.Delegation{Kind: "delegation", Role: role, Keys: []string{seal.EncodePublic(k.Public)}, Threshold: 1, Epoch: epoch,
+			Paths: []loa.Path{commune}, Classes: wire.Classes(), From: 1, Until: micros()/1000 + 1e9}
+		b := n.seal(seal.DelegationType, d, n.rootKey)
+		n.delegations, n.beacon.Trust = append(n.delegations, b), append(n.beacon.Trust, loa.Hash(b))
+	}
+	give(seal.Authority, n.authority)
+	give(seal.Dispatch, n.dispatch)
+	give(seal.Beacon, n.beaconKey)
+	for _, k := range also {
+		give(seal.Authority, k)
+	}
+}
+
+// rotate puts another root in the place of the town's, as when it joins the nation.
+func (n *town) rotate() {
+	next := must(seal.NewKey())
+	to := seal.Root{Name: "nation", Keys: []string{seal.EncodePublic(next.Public)}, Threshold: 1, Demo: true, Version: n.root.Version + 1}
+	n.rotations = append(n.rotations, must(seal.Rotate(n.root, to, n.rootKey, next)))
+	n.root, n.rootKey = to, next
+	n.delegate(n.beacon.Epoch)
+	n.beacon.Root = to.Fingerprint()
+	n.tell()
+}
+
+// phraseSet gives the town a siren of a second, a prefix of half and a text of a hazard.
+func (n *town) phraseSet(version int64, siren, prefix, flood []byte) wire.PhraseSet {
+	media := func(b []byte) wire.Media {
+		n.media[loa.Hash(b)] = b
+		return wire.Media{Hash: loa.Hash(b), Bytes: int64(len(b)), MS: int64(len(b) / wire.FrameBytes * 36), Form: wire.CanonicalForm}
+	}
+	s := wire.PhraseSet{Kind: "phrases", Path: commune, Version: version, From: 1, Until: micros(), Entries: []wire.PhraseEntry{
+		{ID: wire.SirenPhrase, Media: media(siren)}, {ID: wire.ExercisePrefix, Media: media(prefix), Text: "Diễn tập."},
+		{ID: "lu", Media: media(flood), Text: "Nước lên nhanh."},
+	}}
+	n.beacon.Phrases = n.doc(wire.PhrasesType, s, n.authority)
+	n.tell()
+	return s
+}
+
+// run is start with the agent at hand, on a machine of the test's.
+func (n *town) run(c Config, box machine) (a *agent, stop func()) {
+	n.t.Helper()
+	c = must(c.filled())
+	a = must(open(c, must(openFolder(c.Dir)), box))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended, enrolled := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer a.end()
+		if err := a.enrol(ctx); err != nil || ctx.Err() != nil {
+			ended <- err
+			return
+		}
+		if err := a.settle(); err != nil {
+			ended <- err
+			return
+		}
+		close(enrolled)
+		ended <- together(ctx, a.play, a.hearPlayer, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell, a.restart)
+	}()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				n.t.Errorf("agent: %v", err)
+			}
+		})
+	}
+	n.t.Cleanup(stop)
+	select {
+	case <-enrolled:
+	case <-time.After(25 * time.Second):
+		n.t.Fatal("not enrolled")
+	}
+	return a, stop
+}
+
+// until waits for something to become true.
+func until(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(25 * time.Second); !true(); {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatal("never: " + what)
+		}
+	}
 }
 
 // The methods below are for tests; they change what the node says.

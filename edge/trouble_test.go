@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
@@ -167,7 +168,7 @@ func expired(s *stage) func(http.Handler) *httptest.Server {
 // planned bulletin, an exercise and an emergency.
 func TestTroubled(t *testing.T) {
 	t.Parallel()
-	whole := newStage(t)
+	whole, prefix := newStage(t), tone(t, "0.1", "300")
 	later := func(days int64) func(*stage) {
 		return func(s *stage) {
 			s.hand.Turn(time.Duration(days) * 24 * time.Hour)
@@ -241,6 +242,7 @@ func TestTroubled(t *testing.T) {
 				s := newStageLike(whole, t)
 				s.ok(s.start(newGlass()))
 				s.ok(s.ready())
+				s.prefixed(prefix)
 				s.serve(httptest.NewServer)
 				if class == wire.Priority {
 					s.class = class
@@ -250,7 +252,7 @@ func TestTroubled(t *testing.T) {
 				heard, why := s.meet(class)
 				v := judge(row.trouble, class)
 				switch v.do {
-				case sounds, byMemory:
+				case sounds, byMemory, standsIn:
 					if !heard || why != v.why {
 						t.Errorf("heard %v, %q; the table says %s, %q", heard, why, v.do, v.why)
 					}
@@ -262,6 +264,19 @@ func TestTroubled(t *testing.T) {
 			})
 		}
 	}
+}
+
+// prefixed gives the agent a phrase set, for exercises.
+func (s *stage) prefixed(sound []byte) {
+	s.t.Helper()
+	m := wire.Media{Hash: loa.Hash(sound), Bytes: int64(len(sound)), MS: int64(len(sound)) / wire.FrameBytes * 36, Form: wire.CanonicalForm}
+	hash := s.put(wire.PhrasesType, wire.PhraseSet{Kind: "phrases", Path: commune, Version: 1, From: 1, Until: s.from + yearDay, Entries: []wire.PhraseEntry{
+		{ID: wire.SirenPhrase, Media: m}, {ID: wire.ExercisePrefix, Media: m},
+		{ID: "lu", Media: m, Text: "Nước lên nhanh."}}}, s.authority)
+	s.ok(s.a.keep.putDoc(s.docs[hash]))
+	s.ok(s.a.keep.putMedia(m, bytes.NewReader(sound)))
+	s.ok(s.a.takePhrases(s.t.Context(), hash))
+	s.ok(s.a.usePhrases())
 }
 
 // replan gives the agent a plan with one slot of the stage's class, ten seconds ahead.
@@ -305,7 +320,12 @@ func (s *stage) meet(class wire.Class) (heard bool, why string) {
 	if s.with.Public != nil {
 		k = s.with
 	}
-	hash := s.warrant(k, func(w *wire.Warrant) { w.Class, w.Now, w.Seq = class, true, s.now() })
+	hash := s.warrant(k, func(w *wire.Warrant) {
+		w.Class, w.Now, w.Seq = class, true, s.now()
+		if class == wire.Emergency {
+			w.Hazard = "lu"
+		}
+	})
 	ctx, cancel := context.WithCancel(s.t.Context())
 	go func() { // a sound that cannot come is not waited for
 		select {
