@@ -146,7 +146,7 @@ func (o Opened) sealedBy(pub ed25519.PublicKey, pae []byte) bool {
 			continue
 		}
 		sig, err := decode64(s.Sig)
-		if err == nil && len(sig) == ed25519.SignatureSize && ed25519.Verify(pub, pae, sig) {
+		if err == nil && len(sig) == ed25519.SignatureSize && ed25519.Verify(pub, pae, sig) && firm(pub) && firm(sig[:32]) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -9,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"filippo.io/edwards25519"
 
 	"loa"
 )
@@ -67,6 +70,16 @@ func DecodePublic(s string) (ed25519.PublicKey, error) {
 		return nil, loa.Errorf(loa.Invalid, "key.malformed")
 	}
 	return ed25519.PublicKey(b), nil
+}
+
+// firm reports whether b is a point of the curve written in its one form and
+// not of small order. Under a key of small order one signature holds for many
+// documents, and about a signature whose R is of small order libraries disagree:
+// libsodium refuses it, crypto/ed25519 and RFC 8032 do not. Two boxes under one
+// authority must not.
+func firm(b []byte) bool {
+	p, err := new(edwards25519.Point).SetBytes(b)
+	return err == nil && bytes.Equal(p.Bytes(), b) && new(edwards25519.Point).MultByCofactor(p).Equal(edwards25519.NewIdentityPoint()) == 0
 }
 
 // decode64 reads base64 in its one form: standard alphabet, padded, no spare

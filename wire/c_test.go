@@ -166,9 +166,11 @@ func documents(t testing.TB) map[string][][]byte {
 	y.Volumes, y.Mourning = []wire.Volume{{From: 0, Until: 720, Percent: 35}}, []wire.Span{{From: 1, Until: 2}}
 	y.Exceptions = []wire.Exception{{From: 1, Until: 2, Reason: "r"}}
 	return map[string][][]byte{
-		"warrant": {encode(t, play()), encode(t, siren()), encode(t, halt()), encode(t, w)}, "plan": {encode(t, p)}, "beacon": {encode(t, beacon())},
+		"warrant": {encode(t, play()), encode(t, siren()), encode(t, halt()), encode(t, w), encode(t, phrase()), encode(t, relay()),
+			encode(t, live()), encode(t, setting())}, "plan": {encode(t, p)}, "beacon": {encode(t, beacon())},
 		"placement": {encode(t, placement())}, "policy": {encode(t, y)}, "receipt": {encode(t, receipt())}, "token": {encode(t, token())},
 		"time": {encode(t, clockTime())}, "beat": {encode(t, beat())}, "release": {encode(t, release())},
+		"phrases": {encode(t, phrases())}, "log": {encode(t, deviceLog())},
 	}
 }
 
@@ -182,6 +184,8 @@ func readers() map[string]func([]byte) error {
 		"policy":    func(b []byte) error { _, err := wire.ReadPolicy(b); return err },
 		"token":     strict[wire.Token](seal.MaxDocument), "time": strict[wire.Time](seal.MaxDocument),
 		"beat":    func(b []byte) error { _, err := wire.ReadBeat(b); return err },
+		"phrases": func(b []byte) error { _, err := wire.ReadPhrases(b); return err },
+		"log":     strict[wire.Log](wire.MaxLog),
 		"release": func(b []byte) error { _, err := wire.ReadRelease(b); return err },
 	}
 }

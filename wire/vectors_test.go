@@ -150,25 +150,6 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestMutants counts what reliability asks for: at least sixty warrants that
-// nobody may obey, each refused for its own reason.
-func TestMutants(t *testing.T) {
-	refused := map[string]int{}
-	all := 0
-	for _, file := range makeVectors(t) {
-		for _, v := range file.Vectors {
-			if file.Kind == "warrant" && v.Expected != "ok" {
-				refused[v.Expected]++
-				all++
-			}
-		}
-	}
-	if all < 60 || len(refused) < 20 {
-		t.Errorf("%d mutants for %d reasons", all, len(refused))
-	}
-	t.Logf("%d mutants of a warrant for %d reasons", all, len(refused))
-}
-
 // scribe collects the vectors of one kind.
 type scribe struct {
 	t    *testing.T
@@ -294,6 +275,7 @@ func makeVectors(t *testing.T) []vectors {
 	} {
 		file := vectors{Kind: k.kind, Chains: map[string]chain{}}
 		k.write(scribe{t, k.as, k.by, &file})
+		mutants(scribe{t, k.as, k.by, &file})
 		for _, v := range file.Vectors {
 			if v.Chain != "" {
 				file.Chains[v.Chain] = chains[v.Chain]
@@ -361,7 +343,7 @@ func makeChain(t *testing.T, deeds []deed, change func(*chain)) chain {
 
 func makeChains(t *testing.T) map[string]chain {
 	with := func(change func([]deed) []deed) chain { return makeChain(t, change(usual()), nil) }
-	return map[string]chain{
+	all := map[string]chain{
 		"usual": with(func(d []deed) []deed { return d }),
 		"normal only": with(func(d []deed) []deed {
 			d[1].Classes = []string{"normal"}
@@ -404,6 +386,8 @@ func makeChains(t *testing.T) map[string]chain {
 		}),
 		"a root of three, version 4": makeChain(t, nil, func(c *chain) { c.Root, c.Delegations = secondRoot(), [][]byte{} }),
 	}
+	mutantChains(t, all)
+	return all
 }
 
 // chainVectors are chains that hold or do not, without a document.
@@ -495,6 +479,7 @@ func chainVectors(t *testing.T) vectors {
 	add("until before from", "delegation.malformed", commune(func(d *deed) { d.Until = d.From }), nil)
 	add("version 1", "delegation.malformed", commune(func(d *deed) { d.V = 1 }), nil)
 	add("a byte after the end", "document.trailing", commune(func(*deed) {}), func(c *chain) { c.Delegations[1] = append(c.Delegations[1], 0) })
+	chainMutants(add)
 	return file
 }
 

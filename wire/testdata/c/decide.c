@@ -216,7 +216,7 @@ bool muted(const struct json *mutes, const struct json *placement, int64_t start
 
 static int64_t slot_ms(const struct json *slot, const struct json *warrant)
 {
-	int64_t ms = 0, more = json_number(slot, "repeat");
+	int64_t ms = json_number(warrant, "length"), more = json_number(slot, "repeat");
 	for (const struct json *m = json_first(warrant, "media"); m != NULL; m = m->next)
 		ms += json_number(m, "ms");
 	return ms + more * (ms + SPACING);
@@ -227,7 +227,8 @@ struct allowed slot_allowed(const struct json *slot, const struct json *warrant,
 	int64_t start = json_number(slot, "start"), ms = slot_ms(slot, warrant);
 	if (json_bool(placement, "revoked"))
 		return (struct allowed){0, "placement.revoked"};
-	if (!text_is(json_text(warrant, "kind"), "play") || json_bool(warrant, "now"))
+	bool stream = text_is(json_text(warrant, "kind"), "stream"), play = text_is(json_text(warrant, "kind"), "play");
+	if ((!stream && !play) || json_bool(warrant, "now") || (stream && json_number(slot, "repeat") > 0))
 		return (struct allowed){0, "slot.not_playable"};
 	if (start < json_number(warrant, "from") || start + ms > json_number(warrant, "until"))
 		return (struct allowed){0, "slot.outside_warrant"};
@@ -242,6 +243,66 @@ struct allowed slot_allowed(const struct json *slot, const struct json *warrant,
 	if (a.why == NULL)
 		a.volume = lower(a.volume, json_number(warrant, "cap"));
 	return a;
+}
+
+bool setting_for(const struct json *warrant, const struct json *placement)
+{
+	const struct json *poles = json_first(warrant, "poles");
+	bool named = poles == NULL;
+	for (; poles != NULL; poles = poles->next)
+		named = named || text_same(poles->text, json_text(placement, "code"));
+	return named && in_scope(json_get(warrant, "scope"), placement);
+}
+
+/* Whoever may turn a speaker down may not thereby silence an alarm. */
+int64_t loudness(const struct json *warrant, int64_t pole_cap, int64_t allowed, int64_t installed, int64_t set)
+{
+	int64_t v = lower(lower(allowed, json_number(warrant, "cap")), lower(pole_cap, installed));
+	return set > 0 && !text_is(json_text(warrant, "class"), "emergency") ? lower(v, set) : v;
+}
+
+static bool is_there(const struct json *have, struct text id)
+{
+	for (; have != NULL; have = have->next)
+		if (text_same(have->text, id))
+			return true;
+	return false;
+}
+
+const char *cue(const struct json *w, const struct json *have, bool whole, struct text steps[MAX_STEPS], size_t *count)
+{
+	bool exercise = text_is(json_text(w, "class"), "exercise"), play = text_is(json_text(w, "kind"), "play");
+	struct text wanted[MAX_STEPS], hazard = json_text(w, "hazard");
+	size_t n = 0, opening = 0;
+	*count = 0;
+	if (exercise) { /* it must never pass for an alarm */
+		if (!is_there(have, text_of("exercise")))
+			return "phrase.missing";
+		steps[(*count)++] = text_of("exercise");
+		opening = 1;
+	}
+	for (const struct json *p = json_first(w, "phrases"); p != NULL && n < 8; p = p->next)
+		wanted[n++] = p->text;
+	if (hazard.n > 0)
+		wanted[n++] = text_of("siren");
+	if (play && !whole) {
+		if (hazard.n == 0)
+			return "media.missing";
+		wanted[n++] = hazard;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (is_there(have, wanted[i]))
+			steps[(*count)++] = wanted[i];
+		else if (exercise)
+			return "phrase.missing";
+	}
+	if (text_is(json_text(w, "kind"), "stream"))
+		steps[(*count)++] = text_of("*stream");
+	else if (play && whole)
+		steps[(*count)++] = text_of("*media");
+	if (*count > opening)
+		return NULL;
+	return play ? "media.missing" : "phrase.missing";
 }
 
 bool for_me(const struct json *slot, const struct json *warrant, const struct json *placement)

@@ -1,6 +1,7 @@
 /* What each kind of document must say, docs/wire.md section 8. CC0-1.0. */
 #include "loa.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_CODE = 32, HALF_A_DAY = 43200000, TOKEN_LIFE = 60000 };
@@ -19,10 +20,12 @@ FIELDS(a_place, {"path", &a_text}, {"area", &an_area});
 LIST(places, a_place);
 FIELDS(a_sound, {"hash", &a_text}, {"bytes", &a_number}, {"ms", &a_number}, {"form", &a_text}, {"lang", &a_text});
 LIST(sounds, a_sound);
+FIELDS(a_setting, {"volume", &a_number}, {"logs", &a_number}, {"restart", &a_bool});
 FIELDS(a_warrant, {"v", &a_number}, {"kind", &a_text}, {"id", &a_text}, {"class", &a_text}, {"role", &a_text}, {"issuer", &a_text},
        {"author", &a_text}, {"title", &a_text}, {"scope", &places}, {"from", &a_number}, {"until", &a_number}, {"media", &sounds},
        {"stops", &texts}, {"plays_day", &a_number}, {"plays", &a_number}, {"cap", &a_number}, {"event", &a_text}, {"now", &a_bool},
-       {"seq", &a_number}, {"speech", &a_text}, {"approval", &a_text}, {"ignorable", NULL});
+       {"seq", &a_number}, {"speech", &a_text}, {"approval", &a_text}, {"hazard", &a_text}, {"phrases", &texts}, {"mount", &a_text},
+       {"length", &a_number}, {"setting", &a_setting}, {"poles", &texts}, {"ignorable", NULL});
 
 FIELDS(a_slot, {"id", &a_text}, {"warrant", &a_text}, {"start", &a_number}, {"scope", &texts}, {"poles", &texts}, {"repeat", &a_number});
 LIST(slots, a_slot);
@@ -34,7 +37,8 @@ FIELDS(a_plan, {"v", &a_number}, {"kind", &a_text}, {"path", &a_text}, {"version
 FIELDS(an_offer, {"hash", &a_text}, {"share", &a_number});
 FIELDS(a_beacon, {"v", &a_number}, {"kind", &a_text}, {"path", &a_text}, {"number", &a_number}, {"time", &a_number}, {"plan", &a_text},
        {"plan_version", &a_number}, {"now", &texts}, {"policies", &texts}, {"trust", &texts}, {"placements", &a_number},
-       {"epoch", &a_number}, {"mark", &a_number}, {"release", &an_offer}, {"ignorable", NULL});
+       {"epoch", &a_number}, {"mark", &a_number}, {"release", &an_offer}, {"phrases", &a_text}, {"root", &a_text},
+       {"ignorable", NULL});
 
 FIELDS(an_hour, {"days", &numbers}, {"from", &a_number}, {"until", &a_number});
 LIST(hours, an_hour);
@@ -69,6 +73,12 @@ FIELDS(a_build, {"system", &a_text}, {"hash", &a_text}, {"bytes", &a_number});
 LIST(builds, a_build);
 FIELDS(a_release, {"v", &a_number}, {"kind", &a_text}, {"product", &a_text}, {"number", &a_number}, {"text", &a_text},
        {"replaces", &a_number}, {"from", &a_number}, {"until", &a_number}, {"builds", &builds}, {"ignorable", NULL});
+
+FIELDS(a_phrase, {"id", &a_text}, {"media", &a_sound}, {"text", &a_text});
+LIST(entries, a_phrase);
+FIELDS(a_phrase_set, {"v", &a_number}, {"kind", &a_text}, {"path", &a_text}, {"version", &a_number}, {"from", &a_number},
+       {"until", &a_number}, {"entries", &entries}, {"ignorable", NULL});
+FIELDS(a_log, {"v", &a_number}, {"kind", &a_text}, {"device", &a_text}, {"at", &a_number}, {"warrant", &a_text}, {"lines", &texts});
 
 /* ---- small questions ---- */
 
@@ -180,6 +190,39 @@ static bool lang_ok(struct text t)
 	return true;
 }
 
+static bool urgent(struct text class)
+{
+	return text_is(class, "emergency") || text_is(class, "exercise");
+}
+
+static bool sound_ok(const struct json *m)
+{
+	return is_hash(json_text(m, "hash")) && between(json_number(m, "bytes"), 1, 64 << 20) && between(json_number(m, "ms"), 1, 3600000) &&
+	       lang_ok(json_text(m, "lang"));
+}
+
+/* Letters, digits and hyphens: the id of a phrase, the name of a mount. */
+static bool name_ok(struct text t, size_t most)
+{
+	for (size_t i = 0; i < t.n; i++)
+		if (!(t.at[i] >= 'a' && t.at[i] <= 'z') && !(t.at[i] >= '0' && t.at[i] <= '9') && t.at[i] != '-')
+			return false;
+	return t.n > 0 && t.n <= most;
+}
+
+static bool hazard_ok(struct text t)
+{
+	return name_ok(t, 32) && !text_is(t, "siren") && !text_is(t, "exercise");
+}
+
+static bool codes_ok(const struct json *list)
+{
+	for (; list != NULL; list = list->next)
+		if (!code_ok(list->text))
+			return false;
+	return true;
+}
+
 static const char *head(const struct json *d, const char *kind)
 {
 	if (json_number(d, "v") != 0)
@@ -210,46 +253,105 @@ const char *scope_check(const struct json *scope)
 			return "scope.malformed";
 		if (circle && !point_ok(centre))
 			return "scope.malformed";
+		int64_t before = 0, last = 0;
 		for (const struct json *p = json_first(area, "polygon"); p != NULL; p = p->next)
-			if (!point_ok(p))
+			last = json_number(p, "lon");
+		for (const struct json *p = json_first(area, "polygon"); p != NULL; p = p->next) {
+			before = p == json_first(area, "polygon") ? last : before;
+			int64_t east = json_number(p, "lon") - before;
+			if (!point_ok(p) || east > 180000000 || east < -180000000) /* an edge over the date line */
 				return "scope.malformed";
+			before = json_number(p, "lon");
+		}
 	}
 	return NULL;
 }
 
-static const char *play_check(const struct json *w)
+static bool plays_ok(const struct json *w)
 {
-	static const char no[] = "warrant.malformed";
-	struct text class = json_text(w, "class");
-	bool urgent = text_is(class, "emergency") || text_is(class, "exercise");
 	int64_t day = json_number(w, "plays_day"), all = json_number(w, "plays");
-	if (urgent != json_bool(w, "now") || json_count(w, "stops") > 0 || !between((int64_t)json_count(w, "media"), 1, 4))
-		return no;
-	for (const struct json *m = json_first(w, "media"); m != NULL; m = m->next)
-		if (!is_hash(json_text(m, "hash")) || !between(json_number(m, "bytes"), 1, 64 << 20) ||
-		    !between(json_number(m, "ms"), 1, 3600000) || !lang_ok(json_text(m, "lang")))
-			return no;
-	if (!between(day, 1, 100) || !between(all, day, 10000) || !between(json_number(w, "cap"), 1, 100))
-		return no;
-	return one_of(json_text(w, "speech"), (const char *const[]){"synthetic", "recorded", NULL}) ? NULL : no;
+	return between(day, 1, 100) && between(all, day, 10000) && between(json_number(w, "cap"), 1, 100);
 }
 
-static const char *stop_check(const struct json *w)
+static bool play_ok(const struct json *w)
 {
-	bool bare = json_count(w, "media") == 0 && json_number(w, "plays") == 0 && json_number(w, "plays_day") == 0;
-	if (!json_bool(w, "now") || !bare || !between((int64_t)json_count(w, "stops"), 1, 16) || !hashes_ok(json_first(w, "stops")))
-		return "warrant.malformed";
-	return NULL;
+	bool alarm = urgent(json_text(w, "class"));
+	struct text hazard = json_text(w, "hazard");
+	if (alarm != json_bool(w, "now") || !between((int64_t)json_count(w, "media"), 1, 4))
+		return false;
+	for (const struct json *m = json_first(w, "media"); m != NULL; m = m->next)
+		if (!sound_ok(m))
+			return false;
+	if (hazard.n > 0 && (!alarm || !hazard_ok(hazard)))
+		return false;
+	return plays_ok(w) && one_of(json_text(w, "speech"), (const char *const[]){"synthetic", "recorded", NULL});
+}
+
+static bool phrase_ok(const struct json *w)
+{
+	if (!urgent(json_text(w, "class")) || !json_bool(w, "now") || !between((int64_t)json_count(w, "phrases"), 1, 8))
+		return false;
+	for (const struct json *p = json_first(w, "phrases"); p != NULL; p = p->next)
+		if (!name_ok(p->text, 32) || text_is(p->text, "exercise")) /* the device adds that by itself */
+			return false;
+	return between(json_number(w, "cap"), 1, 100);
+}
+
+static bool stream_ok(const struct json *w)
+{
+	bool waits = urgent(json_text(w, "class")) && !json_bool(w, "now");
+	return !waits && name_ok(json_text(w, "mount"), 64) && between(json_number(w, "length"), 1000, 14400000) && plays_ok(w);
+}
+
+static bool stop_ok(const struct json *w)
+{
+	return json_bool(w, "now") && between((int64_t)json_count(w, "stops"), 1, 16) && hashes_ok(json_first(w, "stops"));
+}
+
+static bool setting_ok(const struct json *w)
+{
+	const struct json *s = json_get(w, "setting");
+	int64_t volume = json_number(s, "volume"), logs = json_number(s, "logs");
+	int told = (volume != 0) + (logs != 0) + json_bool(s, "restart");
+	return text_is(json_text(w, "class"), "normal") && json_bool(w, "now") && told == 1 && between(volume, 0, 100) && between(logs, 0, 500) &&
+	       json_count(w, "poles") <= 64 && codes_ok(json_first(w, "poles"));
+}
+
+/* Fields that belong to some kinds only. In another they mean nothing, and two
+ * readers would give them two meanings. */
+static bool has_foreign(const struct json *w)
+{
+	static const struct {
+		const char *name, *kinds;
+	} fields[] = {{"media", "play"}, {"hazard", "play"}, {"speech", "play stop"}, {"phrases", "phrase"}, {"mount", "stream"},
+	              {"length", "stream"}, {"setting", "setting"}, {"poles", "setting"}, {"stops", "stop"}, {"plays", "play stream"},
+	              {"plays_day", "play stream"}, {"cap", "play phrase stream stop"}};
+	char kind[16];
+	struct text k = json_text(w, "kind");
+	snprintf(kind, sizeof kind, "%.*s", (int)k.n, k.at);
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+		const struct json *f = json_get(w, fields[i].name);
+		bool there = f != NULL && (f->type == JSON_OBJECT || f->count > 0 || f->text.n > 0 || f->number != 0);
+		if (there && strstr(fields[i].kinds, kind) == NULL)
+			return true;
+	}
+	return false;
 }
 
 static const char *warrant_check(const struct json *w)
 {
+	static const struct {
+		const char *kind;
+		bool (*ok)(const struct json *);
+	} kinds[] = {{"play", play_ok}, {"phrase", phrase_ok}, {"stream", stream_ok}, {"stop", stop_ok}, {"setting", setting_ok}};
 	static const char no[] = "warrant.malformed";
 	struct text class = json_text(w, "class"), approval = json_text(w, "approval"), author = json_text(w, "author");
-	bool stop = text_is(json_text(w, "kind"), "stop"), has_role = json_text(w, "role").n > 0;
+	size_t kind = 0, n = sizeof kinds / sizeof kinds[0];
+	while (kind < n && !text_is(json_text(w, "kind"), kinds[kind].kind))
+		kind++;
 	if (json_number(w, "v") != 0)
 		return "document.version";
-	if (!stop && !text_is(json_text(w, "kind"), "play"))
+	if (kind == n)
 		return "document.kind";
 	if (!is_id(json_text(w, "id")) || !one_of(class, (const char *const[]){"normal", "priority", "emergency", "exercise", NULL}))
 		return no;
@@ -264,12 +366,12 @@ static const char *warrant_check(const struct json *w)
 		return no;
 	if (text_is(approval, "weak") && !text_is(class, "normal"))
 		return "warrant.weak_approval";
-	if (has_role && (stop || !text_is(class, "normal") ||
-	                 !one_of(json_text(w, "role"), (const char *const[]){"tune", "greeting", "music", "goodbye", "test", NULL})))
+	if (json_text(w, "role").n > 0 && (kind != 0 || !text_is(class, "normal") ||
+	                                   !one_of(json_text(w, "role"), (const char *const[]){"tune", "greeting", "music", "goodbye", "test", NULL})))
 		return no;
-	if (json_bool(w, "now") != (json_number(w, "seq") > 0))
+	if (json_bool(w, "now") != (json_number(w, "seq") > 0) || has_foreign(w))
 		return no;
-	return stop ? stop_check(w) : play_check(w);
+	return kinds[kind].ok(w) ? NULL : no;
 }
 
 /* At most 1000 slots: comparing each with each is half a million comparisons of a few bytes. */
@@ -324,7 +426,8 @@ static const char *beacon_check(const struct json *b)
 	if (!hashes_ok(json_first(b, "now")) || !hashes_ok(json_first(b, "policies")) || !hashes_ok(json_first(b, "trust")))
 		return no;
 	struct text plan = json_text(b, "plan");
-	if (plan.n > 0 && !is_hash(plan))
+	struct text phrases = json_text(b, "phrases"), root = json_text(b, "root");
+	if ((plan.n > 0 && !is_hash(plan)) || (phrases.n > 0 && !is_hash(phrases)) || (root.n > 0 && !is_hash(root)))
 		return no;
 	const struct json *offer = json_get(b, "release");
 	return offer == NULL || (is_hash(json_text(offer, "hash")) && between(json_number(offer, "share"), 1, 100)) ? NULL : no;
@@ -378,6 +481,46 @@ static const char *policy_check(const struct json *p)
 		if (!span_ok(m))
 			return no;
 	return NULL;
+}
+
+static bool has_phrase(const struct json *entries, const struct json *end, struct text id)
+{
+	for (; entries != end; entries = entries->next)
+		if (text_same(json_text(entries, "id"), id))
+			return true;
+	return false;
+}
+
+static const char *phrases_check(const struct json *s)
+{
+	static const char no[] = "phrases.malformed";
+	const char *why = head(s, "phrases");
+	if (why != NULL)
+		return why;
+	if (!path_ok(json_text(s, "path")))
+		return "path.malformed";
+	const struct json *first = json_first(s, "entries");
+	if (json_number(s, "version") < 1 || !span_ok(s) || json_count(s, "entries") > 32)
+		return no;
+	for (const struct json *e = first; e != NULL; e = e->next) {
+		struct text id = json_text(e, "id"), text = json_text(e, "text");
+		const struct json *m = json_get(e, "media");
+		if (!name_ok(id, 32) || has_phrase(first, e, id) || !sound_ok(m) || json_number(m, "ms") > 60000 ||
+		    !text_is(json_text(m, "form"), "mp3-64-32-1") || text.n > 500 || (hazard_ok(id) && text.n == 0))
+			return no;
+	}
+	return has_phrase(first, NULL, text_of("siren")) && has_phrase(first, NULL, text_of("exercise")) ? NULL : no;
+}
+
+static const char *log_check(const struct json *l)
+{
+	const char *why = head(l, "log");
+	if (why != NULL)
+		return why;
+	bool ok = is_id(json_text(l, "device")) && json_number(l, "at") > 0 && is_hash(json_text(l, "warrant")) && json_count(l, "lines") <= 500;
+	for (const struct json *s = json_first(l, "lines"); s != NULL; s = s->next)
+		ok = ok && s->text.n <= 400;
+	return ok ? NULL : "log.malformed";
 }
 
 static const char *receipt_check(const struct json *r)
@@ -505,6 +648,8 @@ static const struct kind kinds[] = {
 	{"policy", MAX_DOCUMENT, &a_policy, policy_check, "authority"},
 	{"time", MAX_DOCUMENT, &a_time, time_check, "beacon"},
 	{"release", MAX_DOCUMENT, &a_release, release_check, "release"},
+	{"phrases", MAX_PHRASES, &a_phrase_set, phrases_check, "authority"},
+	{"log", MAX_RECEIPT, &a_log, log_check, NULL},
 	{"receipt", MAX_RECEIPT, &a_receipt, receipt_check, NULL},
 	{"token", MAX_DOCUMENT, &a_token, token_check, NULL},
 	{"beat", MAX_DOCUMENT, &a_beat, beat_check, NULL},

@@ -12,7 +12,7 @@
 
 /* ---- seal.c: envelopes, delegations ---- */
 
-enum { MAX_DOCUMENT = 4096, MAX_PLAN = 131072, MAX_RECEIPT = 65536 };
+enum { MAX_DOCUMENT = 4096, MAX_PLAN = 131072, MAX_RECEIPT = 65536, MAX_PHRASES = 16384 };
 enum { MAX_KEYS = 8, MAX_SIGNATURES = 8 };
 
 struct key {
@@ -59,6 +59,8 @@ struct need {
 
 const char *key_read(struct text base64, struct key *out);
 const char *root_read(const struct json *root, struct keys *out);
+/* Whether a sealed root follows the one held; both as JSON. */
+const char *root_follow(struct pool *p, const struct json *held, struct text envelope, const struct json **next);
 const char *envelope_open(struct pool *p, struct text in, size_t limit, struct opened *out);
 size_t sealed_by(struct pool *p, const struct opened *o, const struct keys *keys);
 /* delegations: a list of envelopes, in any order */
@@ -104,6 +106,14 @@ bool muted(const struct json *mutes, const struct json *placement, int64_t start
 bool for_me(const struct json *slot, const struct json *warrant, const struct json *placement);
 const struct json *next_slot(const struct json *slots, int64_t now, const struct json *done);
 bool outranks(const struct json *a, const struct json *b);
+
+int64_t loudness(const struct json *warrant, int64_t pole_cap, int64_t allowed, int64_t installed, int64_t set);
+bool setting_for(const struct json *warrant, const struct json *placement);
+
+/* What sounds for a warrant, step by step: ids of phrases, "*media", "*stream".
+ * have are the phrases on disk, whole whether the warrant's own media is. */
+enum { MAX_STEPS = 12 };
+const char *cue(const struct json *warrant, const struct json *have, bool whole, struct text steps[MAX_STEPS], size_t *count);
 
 /* Section 19: which build of a release may replace a program, and whether a box
  * is among the share an offer is for. */

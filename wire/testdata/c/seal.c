@@ -356,3 +356,62 @@ const char *trust_check(struct pool *p, const struct trust *t, const struct open
 	}
 	return why;
 }
+
+/* ---- another root ---- */
+
+static const struct field root_fields[] = {
+	{"name", &a_text}, {"keys", &texts}, {"threshold", &a_number}, {"demo", &a_bool}, {"version", &a_number}, {NULL, NULL}};
+static const struct shape a_root = {JSON_OBJECT, root_fields, NULL};
+static const struct field rotation_fields[] = {
+	{"v", &a_number}, {"kind", &a_text}, {"from", &a_text}, {"root", &a_root}, {"ignorable", NULL}, {NULL, NULL}};
+static const struct shape a_rotation = {JSON_OBJECT, rotation_fields, NULL};
+
+static void root_name(const struct json *root, char name[65])
+{
+	unsigned char sum[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256_state s;
+	char line[64];
+	crypto_hash_sha256_init(&s);
+	int n = snprintf(line, sizeof line, "loa root v0\n%lld %s\n", (long long)json_number(root, "threshold"),
+	                 json_bool(root, "demo") ? "true" : "false");
+	crypto_hash_sha256_update(&s, (const unsigned char *)line, (size_t)n);
+	for (const struct json *k = json_first(root, "keys"); k != NULL; k = k->next) {
+		crypto_hash_sha256_update(&s, (const unsigned char *)k->text.at, k->text.n);
+		crypto_hash_sha256_update(&s, (const unsigned char *)"\n", 1);
+	}
+	if (json_number(root, "version") > 0) {
+		n = snprintf(line, sizeof line, "version %lld\n", (long long)json_number(root, "version"));
+		crypto_hash_sha256_update(&s, (const unsigned char *)line, (size_t)n);
+	}
+	crypto_hash_sha256_final(&s, sum);
+	sodium_bin2hex(name, 65, sum, sizeof sum);
+}
+
+const char *root_follow(struct pool *p, const struct json *held, struct text envelope, const struct json **next)
+{
+	struct opened o;
+	struct json *d;
+	struct keys old, fresh;
+	char name[65];
+	const char *why = envelope_open(p, envelope, MAX_DOCUMENT, &o);
+	if (why != NULL)
+		return why;
+	if (!text_is(o.type, "application/vnd.loa.root+json"))
+		return "document.wrong_type";
+	if ((why = json_read(p, o.payload, MAX_DOCUMENT, &a_rotation, &d)) != NULL)
+		return why;
+	const struct json *root = json_get(d, "root");
+	if (json_number(d, "v") != 0 || !text_is(json_text(d, "kind"), "root") || json_text(root, "name").n > 200 || json_number(root, "version") < 1)
+		return "root.malformed";
+	if ((why = root_read(root, &fresh)) != NULL || (why = root_read(held, &old)) != NULL)
+		return why;
+	root_name(held, name);
+	if (!text_is(json_text(d, "from"), name) || json_number(root, "version") != json_number(held, "version") + 1)
+		return "root.not_next";
+	if (json_bool(root, "demo") != json_bool(held, "demo"))
+		return "root.demo";
+	if (sealed_by(p, &o, &old) < old.threshold || sealed_by(p, &o, &fresh) < fresh.threshold)
+		return "seal.unknown_key";
+	*next = root;
+	return NULL;
+}

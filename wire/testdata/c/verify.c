@@ -3,8 +3,8 @@
  *   verify FILE…    decode/…txt, decide/…txt, vectors/…json: one line for each
  *                   case, "ok" or "WRONG", the file, the case, what was said and
  *                   what ought to be; the exit status is 1 if one was wrong
- *   verify -        lines of "<kind> <base64 of a payload>" or "<kind> <base64
- *                   of an envelope> sealed" from standard input: answers one key a line
+ *   verify -        lines of "<kind> <base64 of a payload>" from standard input:
+ *                   answers one key a line
  */
 #include "loa.h"
 
@@ -57,6 +57,18 @@ static const char *volume_or(struct allowed a)
 	return said;
 }
 
+static const char *steps_or(const struct json *warrant, const struct json *have, bool whole)
+{
+	static char said[512];
+	struct text steps[MAX_STEPS];
+	size_t n = 0, used = 0;
+	const char *why = cue(warrant, have, whole, steps, &n);
+	said[0] = 0;
+	for (size_t i = 0; why == NULL && i < n; i++)
+		used += (size_t)snprintf(said + used, sizeof said - used, "%s%.*s", i == 0 ? "" : " ", (int)steps[i].n, steps[i].at);
+	return why == NULL ? said : why;
+}
+
 static const char *decide(const char *what, const struct json *q)
 {
 	static char said[65];
@@ -85,6 +97,13 @@ static const char *decide(const char *what, const struct json *q)
 		snprintf(said, sizeof said, "%.*s", (int)json_text(s, "id").n, json_text(s, "id").at);
 		return said;
 	}
+	if (strcmp(what, "setting") == 0)
+		return setting_for(q, q) ? "mine" : "not mine";
+	if (strcmp(what, "loudness") == 0)
+		return volume_or((struct allowed){
+			loudness(q, json_number(q, "pole"), json_number(q, "allowed"), json_number(q, "installed"), json_number(q, "set")), NULL});
+	if (strcmp(what, "cue") == 0)
+		return steps_or(json_get(q, "warrant"), json_first(q, "have"), text_is(json_text(q, "media"), "whole"));
 	if (strcmp(what, "install") == 0) {
 		struct text hash;
 		const char *why = release_install(json_get(q, "release"), json_get(q, "program"), json_number(q, "now"), &hash);
@@ -173,6 +192,12 @@ static const char *judge(struct pool *p, const char *kind, const struct json *ch
 	struct asked a = {.trust = &t, .now = json_number(v, "now"), .place = json_text(v, "place")};
 	const char *why = NULL;
 	snprintf(name, sizeof name, "%.*s", (int)chain.n, chain.at);
+	if (strcmp(kind, "root") == 0) {
+		const struct json *next;
+		if (!base64_read(p, json_text(v, "envelope"), &envelope))
+			fail("envelope is no base64", "vectors");
+		return root_follow(p, json_get(json_get(chains, name), "root"), envelope, &next);
+	}
 	if (chain.n > 0)
 		why = chain_of(p, json_get(chains, name), &t);
 	if (why == NULL && json_text(v, "key").n > 0)
@@ -208,32 +233,20 @@ static bool run_vectors(const char *file)
 
 /* ---- lines ---- */
 
-/* An envelope is opened before anybody is believed: its form, then what is in
- * it. Whose seal it is needs a chain and is what vectors ask. */
-static const char *answer(struct pool *p, const char *kind, struct text bytes, bool sealed)
-{
-	struct json *d;
-	struct opened o;
-	if (!sealed)
-		return document_read(p, kind, bytes, &d);
-	const char *why = envelope_open(p, bytes, MAX_DOCUMENT, &o);
-	return why;
-}
-
 static int run_lines(void)
 {
-	char *line = malloc(MAX_FILE), kind[32], how[8];
+	char *line = malloc(MAX_FILE), kind[32];
 	if (line == NULL)
 		return 2;
 	while (fgets(line, MAX_FILE, stdin) != NULL) {
 		struct pool p = {NULL};
 		struct text bytes, words = {line, strcspn(line, "\n")};
-		struct text first = cut(&words, " "), second = cut(&words, " ");
+		struct text first = cut(&words, " ");
+		struct json *d;
 		snprintf(kind, sizeof kind, "%.*s", (int)first.n, first.at);
-		snprintf(how, sizeof how, "%.*s", (int)words.n, words.at);
-		if (!base64_read(&p, second, &bytes))
+		if (!base64_read(&p, words, &bytes))
 			fail("no base64", "-");
-		const char *why = answer(&p, kind, bytes, strcmp(how, "sealed") == 0);
+		const char *why = document_read(&p, kind, bytes, &d);
 		puts(why == NULL ? "ok" : why);
 		pool_free(&p);
 	}
