@@ -52,11 +52,11 @@ tools:
 
 .PHONY: tools-test
 tools-test:
-	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev python3-nacl python3-paho-mqtt
 
 .PHONY: tools-long
 tools-long:
-	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev chromium npm brotli
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev python3-nacl python3-paho-mqtt chromium npm brotli
 
 .PHONY: tools-storm
 tools-storm:

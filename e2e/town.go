@@ -67,6 +67,7 @@ type Town struct {
 	Leader   *Officer // approves and dispatches
 	Config   node.Config
 
+	foreign  int      // boxes that are no agents of ours
 	home     loa.Path // of the officers' posts
 	binary   string
 	http     string // where the first server listens
@@ -211,6 +212,20 @@ func (w *Town) AddAgents(n int) {
 		w.Agents = append(w.Agents, w.agent(i, i%len(w.Servers)))
 	}
 	w.confirm()
+}
+
+// AddForeign puts up a pole whose box is no agent of ours: start is told the
+// node's address and the code, and the box is placed and heard before this returns.
+func (w *Town) AddForeign(pole speaker.Pole, start func(server, code string)) speaker.Pole {
+	reg := w.speakers()
+	pole, err := reg.AddPole(w.T.Context(), w.Author.Actor(), pole)
+	w.must(err)
+	code, err := reg.NewCode(w.T.Context(), w.Author.Actor(), pole.ID)
+	w.must(err)
+	start(w.Servers[0].URL, code)
+	w.foreign++
+	w.confirm()
+	return pole
 }
 
 // StartNATS starts the server between the processes, at the address it had.
@@ -511,7 +526,7 @@ func (w *Town) confirm() {
 				w.must(reg.Confirm(ctx, w.Author.Actor(), b.ID, w.Author.Yes(payload)))
 			}
 		}
-		return ready == len(w.Agents)
+		return ready == len(w.Agents)+w.foreign
 	})
 }
 

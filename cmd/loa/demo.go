@@ -274,6 +274,7 @@ func (t *town) welcome(ctx context.Context) error {
 		say("  %-18s %-42s %s/sign-in/link/%s\n", r.name, r.post, t.origin(), token)
 	}
 	say("  %-18s %-42s %s\n", "Cơ quan ngoài", "Điện lực khu vực Lam Xuyên 2 gửi tin", t.form)
+	say("\nLoa của hãng khác muốn nghe cùng: examples/speaker-python/README.md, máy chủ http://%s, mã lắp đặt lấy ở trang Cụm loa.\n", t.node.Addr())
 	say("\n%d cụm loa đang nghe. Cứ ít phút có một bản tin mới. Dừng: Ctrl+C\n", len(t.horns))
 	return nil
 }
