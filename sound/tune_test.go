@@ -16,7 +16,7 @@ func TestOwnTunes(t *testing.T) {
 	for name, tt := range map[string]struct {
 		wav  []byte
 		long time.Duration
-	}{"chime": {sound.Chime(), 2400 * time.Millisecond}, "tune": {sound.Tune(), 9200 * time.Millisecond}} {
+	}{"chime": {sound.Chime(), 2400 * time.Millisecond}, "tune": {sound.Tune(), 9200 * time.Millisecond}, "siren": {sound.Siren(), 8250 * time.Millisecond}} {
 		t.Run(name, func(t *testing.T) {
 			res, err := e.Canonical(t.Context(), tt.wav, sound.WAV)
 			if err != nil {

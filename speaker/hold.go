@@ -135,19 +135,9 @@ func (r *Register) SetPolicy(ctx context.Context, who loa.Actor, payload []byte,
 		if n == 0 {
 			return journal.Entry{}, loa.Errorf(loa.Conflict, "policy.old_version")
 		}
-		from, to := db.PrefixRange(string(p.Path))
-		communes, err := db.All(tx, `SELECT path FROM commune WHERE path = ? OR (path >= ? AND path < ?) ORDER BY path`,
-			[]any{p.Path, from, to}, scanText)
+		emits, err := beaconsUnder(tx, r.Keys, p.Path)
 		if err != nil {
 			return journal.Entry{}, err
-		}
-		var emits []journal.Emit
-		for _, c := range communes {
-			emit, err := WriteBeacon(tx, r.Keys, loa.Path(c))
-			if err != nil {
-				return journal.Entry{}, err
-			}
-			emits = append(emits, emit)
 		}
 		return journal.Entry{Verb: "policy.set", Path: p.Path, Subject: hash, Data: p, Emits: emits}, nil
 	})

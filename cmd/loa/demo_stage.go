@@ -146,6 +146,9 @@ func (t *town) rules(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := t.phrases(ctx); err != nil {
+		return err
+	}
 	weekdays := []int{1, 2, 3, 4, 5, 6}
 	for _, commune := range []loa.Path{"vn/98/98002", "vn/98/98011", "vn/98/98024", "vn/98/98037"} {
 		for _, f := range []bulletin.Frame{

@@ -52,6 +52,7 @@ func (d *Devices) routes() []route {
 		{"GET /device/v1/placement/{device}", d.placement},
 		{"POST /device/v1/receipts", d.receipts},
 		{"POST /device/v1/logs", d.logs},
+		{"GET /device/v1/root/{fingerprint}", d.roots},
 	}
 }
 
@@ -285,5 +286,15 @@ func (d *Devices) logs(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer(w, http.StatusOK, struct{}{})
+	return nil
+}
+
+// roots answers the rotations that follow a root. This node's has not changed
+// since it was made, so there is none; of a root it does not know it says so.
+func (d *Devices) roots(w http.ResponseWriter, r *http.Request) error {
+	if r.PathValue("fingerprint") != d.Speakers.Root.Fingerprint() {
+		return loa.Errorf(loa.NotFound, "root.unknown")
+	}
+	answer(w, http.StatusOK, map[string]any{"roots": [][]byte{}})
 	return nil
 }

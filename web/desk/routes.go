@@ -196,6 +196,11 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "GET /sessions", Right: loa.RightRead, Handle: d.sessionsPage},
 		{Pattern: "POST /sessions/{do}", Right: loa.RightDispatch, Handle: d.decideSession},
 
+		{Pattern: "GET /phrases", Right: loa.RightRead, Handle: d.phrases},
+		{Pattern: "POST /phrases", Right: loa.RightDispatch, Handle: d.draftPhrases},
+		{Pattern: "POST /phrases/approve", Right: loa.RightApprove, Handle: d.approvePhrases},
+		{Pattern: "GET /phrases/sound/{id}", Right: loa.RightRead, Handle: d.phraseSound},
+
 		{Pattern: "GET /rules", Right: loa.RightRead, Handle: d.rules},
 		{Pattern: "POST /rules/hours", Right: loa.RightDispatch, Handle: d.draftHours},
 		{Pattern: "POST /rules/hours/approve", Right: loa.RightDispatch, Handle: d.approveHours},
