@@ -73,15 +73,17 @@ var law = house{
 		"edge":     ". seal wire",
 		// outside bodies
 		"form": ". bulletin db journal lang unit voice wire",
+		// the repair book
+		"upkeep": ". db journal speaker wire",
 		// faces
 		"paper":        ". lang",
 		"web":          ". lang people",
 		"web/province": ". people",
-		"web/desk":     ". bulletin calendar form journal lang lexicon office paper people sheet sound speaker unit upload voice web web/province wire",
+		"web/desk":     ". bulletin calendar form journal lang lexicon office paper people sheet sound speaker unit upkeep upload voice web web/province wire",
 		"web/api":      ". bulletin seal speaker web wire",
 		// put together
 		"node": ". bulletin bus bus/natsd calendar db document door form journal lang office people seal sheet signer sound speaker unit" +
-			" lexicon upload voice web web/api web/desk web/province wire",
+			" lexicon upkeep upload voice web web/api web/desk web/province wire",
 		"cmd/loa":         ". bulletin db edge form journal lang lexicon node office people sandbox signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
 		"e2e":             "*",

@@ -134,21 +134,9 @@ func (f *Flow) tellSession(ctx context.Context, commune loa.Path, session string
 		if err != nil || end == 0 || tx.NowMS() < end+Patience.Milliseconds() {
 			return err
 		}
-		boxes, err := meantBy(tx, &m)
-		if err != nil || m.Items == 0 {
+		if m, err = asTold(tx, m, end, ""); err != nil || m.Items == 0 {
 			return err
 		}
-		lines, err := linesOf(tx, boxes)
-		if err != nil {
-			return err
-		}
-		mutes, err := speaker.MutesOf(tx, commune, m.Start, end)
-		if err != nil {
-			return err
-		}
-		m = tell(m, boxes, lines, func(code string, start, ms int64) bool {
-			return slices.ContainsFunc(mutes, func(u speaker.Mute) bool { return u.Pole.Code == code && u.From < start+ms && start < u.Until })
-		}, tx.NowMS())
 		data, err := json.Marshal(m)
 		if err != nil {
 			return err
@@ -166,6 +154,25 @@ func (f *Flow) tellSession(ctx context.Context, commune loa.Path, session string
 		f.Said(row, entry)
 	}
 	return err
+}
+
+// asTold is what became of a session up to now, of all its bulletins or of one.
+func asTold(tx *db.Tx, m Message, end int64, bulletin string) (Message, error) {
+	boxes, err := meantBy(tx, &m, bulletin)
+	if err != nil || m.Items == 0 {
+		return m, err
+	}
+	lines, err := linesOf(tx, boxes)
+	if err != nil {
+		return m, err
+	}
+	mutes, err := speaker.MutesOf(tx, m.Commune, m.Start, end)
+	if err != nil {
+		return m, err
+	}
+	return tell(m, boxes, lines, func(code string, start, ms int64) bool {
+		return slices.ContainsFunc(mutes, func(u speaker.Mute) bool { return u.Pole.Code == code && u.From < start+ms && start < u.Until })
+	}, tx.NowMS()), nil
 }
 
 // beganAs is a session by its key: its name, start and end; end 0 for one of no
@@ -190,12 +197,16 @@ func beganAs(tx *db.Tx, commune loa.Path, session string) (m Message, end int64,
 }
 
 // meantBy lists the speakers of a commune that the bulletins of a session meant
-// when they were dispatched, and counts the bulletins.
-func meantBy(tx *db.Tx, m *Message) (all []meantBox, err error) {
+// when they were dispatched, and counts the bulletins; or of one bulletin alone.
+func meantBy(tx *db.Tx, m *Message, bulletin string) (all []meantBox, err error) {
+	one, args := "", []any{m.Commune, m.Session}
+	if bulletin != "" {
+		one, args = ` AND slot.bulletin_id = ?`, append(args, bulletin)
+	}
 	slots, err := db.All(tx, `SELECT slot.id, slot.bulletin_id, slot.start_ms, slot.ms, slot.poles FROM slot JOIN bulletin ON bulletin.id = slot.bulletin_id
-		WHERE slot.commune = ? AND slot.session = ? AND slot.cancelled_at IS NULL AND slot.out = 0 AND slot.kind = 'bulletins'
+		WHERE slot.commune = ? AND slot.session = ? AND slot.cancelled_at IS NULL AND slot.out = 0 AND slot.kind = 'bulletins'`+one+`
 			AND EXISTS (SELECT 1 FROM dispatch WHERE dispatch.bulletin_id = bulletin.id) ORDER BY slot.start_ms, slot.id`,
-		[]any{m.Commune, m.Session}, func(scan func(...any) error) (s sessionSlot, err error) {
+		args, func(scan func(...any) error) (s sessionSlot, err error) {
 			var poles string
 			err = scan(&s.id, &s.bulletin, &s.start, &s.ms, &poles)
 			s.poles = strings.Fields(poles)
@@ -274,14 +285,16 @@ func (f *Flow) Messages(ctx context.Context, who loa.Actor, place loa.Path, sinc
 	}
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, `SELECT data FROM session_message WHERE (`+commune+` = ? OR (`+commune+` >= ? AND `+commune+` < ?)) AND at >= ? ORDER BY at DESC, commune LIMIT ?`,
-			[]any{place.Commune(), from, to, since.UnixMilli(), limit}, func(scan func(...any) error) (m Message, err error) {
-				var data string
-				if err := scan(&data); err != nil {
-					return m, err
-				}
-				return m, json.Unmarshal([]byte(data), &m)
-			})
+			[]any{place.Commune(), from, to, since.UnixMilli(), limit}, scanMessage)
 		return err
 	})
 	return all, err
+}
+
+func scanMessage(scan func(...any) error) (m Message, err error) {
+	var data string
+	if err := scan(&data); err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal([]byte(data), &m)
 }

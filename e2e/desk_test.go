@@ -33,6 +33,7 @@ import (
 	"loa/sheet"
 	"loa/speaker"
 	"loa/unit"
+	"loa/upkeep"
 	"loa/web"
 	"loa/web/desk"
 	"loa/wire"
@@ -82,7 +83,7 @@ func openDeskOn(t *testing.T, url string, soft bool, more ...func(*desk.Config))
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
 	c := desk.Config{Calendar: &calendar.Register{DB: w.db},
-		Sheets: sheets, Forms: &form.Register{DB: w.db, Blobs: w.flow.Blobs, Bulletins: w.flow},
+		Sheets: sheets, Forms: &form.Register{DB: w.db, Blobs: w.flow.Blobs, Bulletins: w.flow}, Upkeep: &upkeep.Book{DB: w.db, Said: speaker.Silently},
 		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, Words: &lexicon.Register{DB: w.db}, People: b.people, Roster: node.Roster{Signer: w.signer}, Offices: &office.Register{DB: w.db}, Sound: w.flow.Blobs.Get,
 		Journal: func(ctx context.Context, f journal.Filter) (rows []journal.Row, err error) {
 			err = w.db.Read(ctx, func(tx *db.Tx) error {

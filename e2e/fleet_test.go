@@ -10,8 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"loa"
+	"loa/bulletin"
 	"loa/speaker"
+	"loa/upkeep"
 	"loa/wire"
 )
 
@@ -291,3 +295,236 @@ func TestDeskEnrol(t *testing.T) {
 
 func second2[T any](_ T, err error) error       { return err }
 func third[A, B any](_ A, _ B, err error) error { return err }
+
+// TestRepairBook: what the boxes show is proposed once, taken up, mended, and
+// passes by itself; two who report the same are one fault.
+func TestRepairBook(t *testing.T) {
+	each(t, func(t *testing.T, w *station) {
+		ctx := t.Context()
+		book := &upkeep.Book{DB: w.db, Said: speaker.Silently}
+		well, dumb, quiet := w.placed(thon1, "Đình làng"), w.placed(thon1, "Cổng chùa"), w.placed(thon1, "Bờ ao")
+		beat := func(d device, volume int, clock string) {
+			w.ok(w.register.Beats(ctx, []wire.Beat{{Device: d.ID, State: "idle", Clock: clock, Volume: volume, DiskFree: 1 << 32}}))
+		}
+		// A fortnight in which one falls silent and one falls quiet.
+		for day := range 20 {
+			volume := 80
+			if day >= 18 {
+				volume = 30
+			}
+			beat(well, 80, wire.ClockTrusted)
+			beat(quiet, volume, wire.ClockTrusted)
+			if day < 17 {
+				beat(dumb, 80, wire.ClockTrusted)
+			}
+			w.ok(w.register.Look(ctx))
+			w.ok(w.register.Look(ctx)) // twice a day, of 144
+			w.ok(book.Watch(ctx))
+			w.clock.Turn(24 * time.Hour)
+		}
+		shown := func(q upkeep.Query) (all []string) {
+			t.Helper()
+			q.Place = dongSay
+			faults, err := book.Faults(ctx, officer(), q)
+			w.ok(err)
+			for _, f := range faults {
+				all = append(all, f.PoleName+" "+string(f.Cause)+" "+string(f.State))
+			}
+			return all
+		}
+		if diff := cmp.Diff([]string{"Cổng chùa silent proposed", "Bờ ao quiet proposed"}, shown(upkeep.Query{Live: true})); diff != "" {
+			t.Fatal(diff)
+		}
+		days, err := w.register.Days(ctx, dumb.Pole.ID, "2026-01-01", "2027-12-31")
+		w.ok(err)
+		if percent, known := speaker.Availability(days); !known || percent != 85 || len(days) != 20 || days[0].High != 80 || days[19].High != 0 {
+			t.Errorf("%.1f %% of %d days, %+v", percent, len(days), days)
+		}
+
+		// The silent one calls again: nobody is bothered. A person takes up the other.
+		beat(dumb, 80, wire.ClockTrusted)
+		beat(quiet, 30, wire.ClockTrusted)
+		w.ok(book.Watch(ctx))
+		if diff := cmp.Diff([]string{"Bờ ao quiet proposed"}, shown(upkeep.Query{Live: true})); diff != "" {
+			t.Error(diff)
+		}
+		w.tick()
+		f, err := book.Report(ctx, writer(), quiet.Pole.Code, upkeep.Quiet, " nghe  nhỏ ")
+		w.ok(err)
+		if f.State != upkeep.Open || f.Said != "nghe nhỏ" || !f.Itself() {
+			t.Errorf("%+v", f)
+		}
+		w.wants(second(book.Report(ctx, writer(), quiet.Pole.Code, upkeep.Quiet, "")), loa.Conflict, "fault.known")
+		w.wants(second(book.Report(ctx, writer(), quiet.Pole.Code, upkeep.Other, "")), loa.Invalid, "fault.said")
+		w.wants(second(book.Report(ctx, writer(), quiet.Pole.Code, "gremlin", "")), loa.Invalid, "fault.cause")
+		w.wants(second(book.Report(ctx, writer(), quiet.Pole.Code, upkeep.Horn, strings.Repeat("a", 501))), loa.Invalid, "fault.long")
+		w.wants(second(book.Report(ctx, writer(), "ZZ", upkeep.Horn, "")), loa.NotFound, "pole.unknown")
+		stranger := person("x", "X", benMai, loa.RightRead)
+		w.wants(second(book.Report(ctx, stranger, quiet.Pole.Code, upkeep.Horn, "")), loa.Forbidden, "right.missing")
+		w.wants(second(book.Find(ctx, stranger, f.ID)), loa.Forbidden, "right.missing")
+		w.wants(second(book.Faults(ctx, stranger, upkeep.Query{Place: dongSay})), loa.Forbidden, "right.missing")
+		w.wants(second(book.Step(ctx, writer(), f.ID, upkeep.Step{To: upkeep.Called, Fixer: "x"})), loa.Forbidden, "right.missing")
+		w.wants(second(book.Step(ctx, officer(), loa.NewID(w.clock.Now()), upkeep.Step{To: upkeep.Called})), loa.NotFound, "fault.unknown")
+
+		// Four officers press at once: one step is made.
+		errs := make([]error, 4)
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() {
+				_, errs[i] = book.Step(ctx, officer(), f.ID, upkeep.Step{To: upkeep.Parts, Supplier: "Hãng A"})
+			})
+		}
+		wg.Wait()
+		if diff := cmp.Diff(4, len(errs)); diff != "" || w.count(`SELECT COUNT(*) FROM journal WHERE subject = ? AND verb = 'fault.parts'`, f.ID) != 4-failed(errs) {
+			t.Errorf("steps and rows differ: %v", errs)
+		}
+		w.tick()
+		_, err = book.Step(ctx, officer(), f.ID, upkeep.Step{To: upkeep.Dropped, Remedy: "vặn nhỏ theo yêu cầu của trường"})
+		w.ok(err)
+		w.ok(book.Watch(ctx)) // a person said so: it is left alone
+		if got := shown(upkeep.Query{Live: true}); got != nil {
+			t.Errorf("proposed again: %v", got)
+		}
+		eight := make([]error, 8)
+		for i := range eight {
+			wg.Go(func() { _, eight[i] = book.Report(ctx, writer(), well.Pole.Code, upkeep.Horn, "") })
+		}
+		wg.Wait()
+		w.oneWins(eight, "fault.known")
+		if got := w.verbs(f.ID); got[0] != "fault.proposed" || got[1] != "fault.open" || got[len(got)-1] != "fault.dropped" {
+			t.Errorf("the book: %v", got)
+		}
+	})
+}
+
+// failed counts errors.
+func failed(errs []error) (n int) {
+	for _, err := range errs {
+		if err != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// TestDeskRepair walks the pages of the repair book, of who did not sound, and of
+// what ends.
+func TestDeskRepair(t *testing.T) {
+	b := openDesk(t, true)
+	tech, man := b.browser(officer()), b.browser(writer())
+	d := b.placed(thon1, "Đình làng")
+	man.page("/faults", "Không có cụm loa nào đang hỏng")
+	man.page("/faults/new", "Đình làng")
+	man.page("/faults/new?pole="+d.Pole.Code+"&cause=horn", "hỏng củ loa")
+	var at string
+	b.wrote("reporting", func() {
+		at = man.led("/faults", url.Values{"pole": {d.Pole.Code}, "cause": {"horn"}, "said": {"một củ <b>rè</b>"}}, "/faults/")
+	}, "fault.open")
+	b.wrote("reporting it again", func() {
+		if status, key := man.fault("/faults", url.Values{"pole": {d.Pole.Code}, "cause": {"horn"}}); status != http.StatusConflict || key != "fault.known" {
+			t.Errorf("%d %s", status, key)
+		}
+	})
+	man.page(at, "hỏng củ loa", "&lt;b&gt;rè", "mới báo")
+	b.wrote("a step of somebody without the right", func() {
+		if status, key := man.fault(at, url.Values{"to": {"called"}, "fixer": {"Ông Ba"}}); status != http.StatusForbidden || key != "right.missing" {
+			t.Errorf("%d %s", status, key)
+		}
+	})
+	b.wrote("a step that says too little", func() {
+		a := tech.post(at, url.Values{"to": {"called"}, "due": {"2026-11-27"}})
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "ai đến sửa") || !strings.Contains(a.body, "2026-11-27") {
+			t.Errorf("%d %s", a.status, sentence(a.body))
+		}
+	})
+	b.wrote("calling", func() { tech.led(at, url.Values{"to": {"called"}, "fixer": {"Ông Ba 0250.3.999.000"}}, at) }, "fault.called")
+	b.wrote("mending", func() {
+		tech.led(at, url.Values{"to": {"done"}, "remedy": {"thay củ loa"}, "cost": {"1.450.000 đ"}}, at)
+	}, "fault.done")
+	tech.page(at, "đã sửa xong", "Ông Ba", "thay củ loa")
+	tech.page("/poles/"+d.Pole.Code, "Sổ sửa chữa của cụm", "hỏng củ loa", "Chưa có số liệu âm lượng")
+	tech.page("/faults?state=all", "Đình làng")
+	tech.page("/faults/month?path="+string(dongSay), "1.450.000", "hỏng củ loa")
+	b.reads(tech.get("/faults/month.pdf?path="+string(dongSay)).body, "1.450.000 đồng", "sửa xong 1")
+	for _, file := range []string{"/faults/rows.xlsx?state=all", "/unheard/rows.xlsx"} {
+		if a := tech.get(file); a.status != http.StatusOK || !strings.HasPrefix(a.body, "PK") {
+			t.Errorf("%s: %d", file, a.status)
+		}
+	}
+	if a := tech.get("/faults/month?month=13-2026"); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("no month: %d", a.status)
+	}
+
+	// A curve, once there is something to draw.
+	b.ok(b.register.Beats(t.Context(), []wire.Beat{{Device: d.ID, State: "idle", Clock: wire.ClockTrusted, Volume: 64}}))
+	b.ok(b.register.Look(t.Context()))
+	tech.page("/poles/"+d.Pole.Code, `<svg class="curve"`, "phát ở 64–64 %", "100.0 %")
+
+	// A SIM that ends in five days is loud, one in sixty is only listed.
+	p := d.Pole
+	p.SIMUntil = b.clock.Now().AddDate(0, 0, 60).Format(time.DateOnly)
+	p, err := b.register.EditPole(t.Context(), officer(), p)
+	b.ok(err)
+	tech.page("/expiry?path="+string(dongSay), "Cước SIM", "còn 60 ngày", "mục khác còn hạn trên 90 ngày")
+	if a := tech.get("/"); strings.Contains(a.body, "Cước SIM") {
+		t.Error("sixty days are loud")
+	}
+	p.SIMUntil = b.clock.Now().AddDate(0, 0, 5).Format(time.DateOnly)
+	_, err = b.register.EditPole(t.Context(), officer(), p)
+	b.ok(err)
+	tech.page("/", "Sắp hết hạn", "Cước SIM")
+	p.SIMUntil = "31/12"
+	if _, err := b.register.EditPole(t.Context(), officer(), p); loa.KeyOf(err) != "pole.sim_until_bad" {
+		t.Errorf("no date: %v", err)
+	}
+}
+
+// TestUnheard: who did not sound in a session or of a bulletin, why, and what to
+// do about each.
+func TestUnheard(t *testing.T) {
+	b := openDesk(t, true)
+	ctx, man := t.Context(), b.browser(writer())
+	heard, dumb, failing := b.placed(thon1, "Đình làng"), b.placed(thon1, "Cổng chùa"), b.placed(thon1, "Bờ ao")
+	n := b.dispatched(notice(), bulletin.Choice{Day: "2026-11-23", Part: bulletin.Morning})
+	slots, err := b.flow.Slots(ctx, n.ID)
+	b.ok(err)
+	start := slots[0].Start
+	b.clock.Turn(time.UnixMilli(start).Add(time.Hour).Sub(b.clock.Now()))
+	line := func(d device, result wire.Result, why string) {
+		l := wire.Line{N: 1, Slot: slots[0].ID, Warrant: n.Warrant, Planned: start, Clock: wire.ClockTrusted, Verified: true, Result: result, Why: why}
+		if result == wire.Played {
+			l.Started, l.MS, l.Volume = start, 1000, 70
+		}
+		_, err := b.flow.Played(ctx, b.receipt(d, l))
+		b.ok(err)
+	}
+	line(heard, wire.Played, "")
+	line(failing, wire.Partly, "output.failed")
+	b.ok(b.flow.TellSessions(ctx))
+	at := "/unheard?path=" + string(dongSay) + "&day=2026-11-23"
+	man.page(at, "1/3 cụm đã phát", "Cổng chùa", "Chưa liên lạc lần nào", "Bờ ao", "Báo hỏng", "cause=output")
+	man.page("/unheard?bulletin="+n.ID, "1/3 cụm đã phát", "Cổng chùa")
+	man.page("/unheard?path="+string(dongSay)+"&day=2026-11-20", "Không có buổi phát nào")
+	man.page("/", "/unheard?path=")
+	b.reads(man.get("/unheard/list.pdf?path="+string(dongSay)+"&day=2026-11-23").body, "Cổng chùa", "Bờ ao", "Báo hỏng")
+	if a := man.get("/unheard?day=hom-qua"); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("no day: %d", a.status)
+	}
+	// It comes home late: the session's message stays, the bulletin's list is anew.
+	line(dumb, wire.Played, "")
+	man.page("/unheard?bulletin="+n.ID, "2/3 cụm đã phát")
+	// What is being mended is not reported twice; after a week it is swapped.
+	book := &upkeep.Book{DB: b.db, Said: speaker.Silently}
+	f, err := book.Report(ctx, officer(), failing.Pole.Code, upkeep.Output, "")
+	b.ok(err)
+	man.page(at, "Đang sửa", "/faults/"+f.ID)
+	b.clock.Turn(8 * 24 * time.Hour)
+	man.signIn()
+	man.page(at, "thay máy")
+	stranger := person("x", "X", benMai, loa.RightRead)
+	for _, q := range []bulletin.UnheardQuery{{Place: dongSay, Day: "2026-11-23"}, {Place: dongSay, Bulletin: n.ID}} {
+		if _, err := b.flow.Unheard(ctx, stranger, q); loa.KeyOf(err) != "right.missing" {
+			t.Errorf("a stranger reads: %v", err)
+		}
+	}
+}

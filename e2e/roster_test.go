@@ -24,6 +24,8 @@ import (
 	"loa/people"
 	"loa/signer"
 	"loa/signer/softkey"
+	"loa/speaker"
+	"loa/upkeep"
 	"loa/web"
 	"loa/web/desk"
 	"loa/wire"
@@ -54,7 +56,7 @@ func openRegistry(t *testing.T, soft bool) *registry {
 	w.ok(err)
 	ground, err := web.New(web.Config{Catalog: catalog, People: g.people, Clock: w.clock, Log: slog.New(slog.DiscardHandler), Hub: g.hub, Demo: true})
 	w.ok(err)
-	c := desk.Config{Calendar: &calendar.Register{DB: w.db},
+	c := desk.Config{Calendar: &calendar.Register{DB: w.db}, Upkeep: &upkeep.Book{DB: w.db, Said: speaker.Silently},
 
 		Site: ground, Bulletins: w.flow, Speakers: w.register, Units: w.units, People: g.people, Offices: &office.Register{DB: w.db}, Roster: node.Roster{Signer: w.signer},
 		Sound: w.flow.Blobs.Get,

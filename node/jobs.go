@@ -27,6 +27,8 @@ func (n *Node) jobs() []job {
 		{"remind approvers", 30 * time.Second, true, func(ctx context.Context) error { _, err := n.Bulletins.Remind(ctx); return err }},
 		{"settle clashes", 10 * time.Second, true, n.Bulletins.Settle},
 		{"tell what became of sessions", time.Minute, true, n.Bulletins.TellSessions},
+		{"look at boxes", speaker.LookEvery, true, n.Speakers.Look},
+		{"watch for faults", speaker.LookEvery, true, n.Upkeep.Watch},
 		{"roll plans", 10 * time.Minute, true, n.Bulletins.Roll},
 		{"forget old uploads", time.Hour, true, func(ctx context.Context) error { _, err := n.Uploads.Sweep(ctx); return err }},
 		{"delete old sound", 24 * time.Hour, true, n.retention().Run},

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ import (
 	"loa/sound"
 	"loa/speaker"
 	"loa/unit"
+	"loa/upkeep"
 	"loa/upload"
 	"loa/voice"
 	"loa/web"
@@ -69,6 +71,7 @@ type Node struct {
 	Speakers  *speaker.Register
 	Bulletins *bulletin.Flow
 	Uploads   *upload.Room
+	Upkeep    *upkeep.Book
 	Hub       *web.Hub
 	Signer    signer.Client
 	Root      seal.Root
@@ -193,8 +196,9 @@ func (n *Node) openPages() error {
 		"hamlets": unit.Hamlets{Used: speaker.CountAt},
 	}}
 	forms := &form.Register{DB: n.DB, Blobs: n.Blobs, Bulletins: n.Bulletins}
+	n.Upkeep = &upkeep.Book{DB: n.DB, Said: n.said}
 	routes, err := desk.New(desk.Config{Calendar: n.Calendar,
-		Site: site, Sheets: sheets, Forms: forms, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
+		Site: site, Sheets: sheets, Forms: forms, Upkeep: n.Upkeep, Certificate: n.Config.certificateEnds, Bulletins: n.Bulletins, Speakers: n.Speakers, Units: n.Units, Words: n.Words,
 		People: n.People, Offices: n.Offices, Province: n.province, Roster: Roster{n.Signer}, Journal: n.journal, Checkpoint: n.checkpoint, Sound: n.Blobs.Get, Uploads: n.Uploads, SoftApprove: n.opts.SoftApprove})
 	if err != nil {
 		return err
@@ -379,6 +383,20 @@ func (c Config) tls() (*tls.Config, error) {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+}
+
+// certificateEnds is when the certificate ends that this process shows, zero where
+// something in front of it does.
+func (c Config) certificateEnds() time.Time {
+	certs, err := c.tls()
+	if err != nil || certs == nil {
+		return time.Time{}
+	}
+	leaf, err := x509.ParseCertificate(certs.Certificates[0].Certificate[0])
+	if err != nil {
+		return time.Time{}
+	}
+	return leaf.NotAfter
 }
 
 // takeOver joins the register of people to the outward line: neither knows the

@@ -306,3 +306,43 @@ func (s *sheet) slip(y, high float64, h Head, l Slip, n int) error {
 	}
 	return nil
 }
+
+// List is a paper of one table: who did not sound, what is broken.
+type List struct {
+	Head
+	Name    string
+	Under   string
+	Lead    []string // sentences above the table
+	Columns []ListColumn
+	Rows    [][]string
+}
+
+// ListColumn is one column, so many millimetres wide; all together 180.
+type ListColumn struct {
+	Name  string
+	Width float64
+}
+
+// PDF prints the list.
+func (l List) PDF(in Words) ([]byte, error) {
+	s := newSheet(in, l.Name, l.Head)
+	s.head(l.Head)
+	s.title(l.Name, l.Under)
+	for _, t := range l.Lead {
+		s.text("", t)
+	}
+	if len(l.Lead) > 0 {
+		s.Ln(2)
+	}
+	columns := make([]column, len(l.Columns))
+	for i, c := range l.Columns {
+		columns[i] = column{c.Name, c.Width, "L"}
+	}
+	rows := l.Rows
+	if len(rows) == 0 {
+		rows = [][]string{{in.T("paper.none")}}
+	}
+	s.table(columns, rows)
+	s.signatures(in.T("paper.officer"), in.T("paper.committee"), in.T("paper.sign_seal"))
+	return s.bytes("list")
+}

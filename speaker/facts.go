@@ -30,6 +30,7 @@ type Facts struct {
 	Serial     string
 	ICCID      string // of the SIM
 	Carrier    string // whose SIM it is
+	SIMUntil   string `json:",omitempty"` // 2027-01-31: until when its fee is paid
 	Horns      int    // loa; 0: nobody said
 	Watts      int    // of the amplifier
 	Power      string // one of Powers, or ""
@@ -50,7 +51,7 @@ func Sensitives() []string { return []string{"school", "clinic", "worship", "hom
 
 // tidy brings what was typed into the form that is kept.
 func (p Pole) tidy() Pole {
-	for _, s := range []*string{&p.Name, &p.Vendor, &p.Model, &p.Serial, &p.ICCID, &p.Carrier, &p.Owner, &p.Note, &p.Installed} {
+	for _, s := range []*string{&p.Name, &p.Vendor, &p.Model, &p.Serial, &p.ICCID, &p.Carrier, &p.Owner, &p.Note, &p.Installed, &p.SIMUntil} {
 		*s = strings.Join(strings.Fields(norm.NFC.String(*s)), " ")
 	}
 	p.Code = strings.ToUpper(strings.TrimSpace(p.Code))
@@ -82,6 +83,9 @@ func (p Pole) check() error {
 	}
 	if _, err := time.Parse(time.DateOnly, p.Installed); p.Installed != "" && err != nil {
 		return loa.Errorf(loa.Invalid, "pole.installed", loa.Clip(p.Installed))
+	}
+	if _, err := time.Parse(time.DateOnly, p.SIMUntil); p.SIMUntil != "" && err != nil {
+		return loa.Errorf(loa.Invalid, "pole.sim_until_bad", loa.Clip(p.SIMUntil))
 	}
 	for _, s := range []string{p.Vendor, p.Model, p.Serial, p.Carrier, p.Owner, p.Note} {
 		if utf8.RuneCountInString(s) > 300 || !utf8.ValidString(s) || strings.ContainsRune(s, 0) {

@@ -16,7 +16,7 @@ import (
 func scanText(scan func(...any) error) (s string, err error) { return s, scan(&s) }
 
 const poleWrite = `path, name, name_fold, name_sort, zones, lat, lon, cap, volumes, technology, vendor, model, serial, iccid, carrier,
-	horns, watts, power, owner, installed, sensitive, note, changed_at`
+	horns, watts, power, owner, installed, sensitive, note, sim_until, changed_at`
 
 // row is a pole as poleWrite has it.
 func (p Pole) row(tx *db.Tx) []any {
@@ -34,7 +34,7 @@ func (p Pole) row(tx *db.Tx) []any {
 	}
 	return []any{string(p.Path), p.Name, lang.Fold(p.Name + " " + p.Code + " " + p.Serial), lang.SortKey(p.Name), strings.Join(zones, "\n"), lat, lon, p.Cap,
 		strings.Join(volumes, "\n"), p.Technology, p.Vendor, p.Model, p.Serial, p.ICCID, p.Carrier, p.Horns, p.Watts, p.Power, p.Owner,
-		p.Installed, p.Sensitive, p.Note, tx.NowMS()}
+		p.Installed, p.Sensitive, p.Note, p.SIMUntil, tx.NowMS()}
 }
 
 func insertPoles(tx *db.Tx, poles ...Pole) error {
@@ -55,7 +55,7 @@ func updatePole(tx *db.Tx, p Pole) error {
 
 const poleColumns = `pole.id, pole.code, pole.path, pole.name, pole.zones, pole.lat, pole.lon, pole.cap, pole.volumes, pole.technology,
 	pole.vendor, pole.model, pole.serial, pole.iccid, pole.carrier, pole.horns, pole.watts, pole.power, pole.owner, pole.installed,
-	pole.sensitive, pole.note`
+	pole.sensitive, pole.note, pole.sim_until`
 
 // loose is what of a pole is not scanned straight into it.
 type loose struct {
@@ -65,7 +65,7 @@ type loose struct {
 
 func (p *Pole) fields(l *loose) []any {
 	return []any{&p.ID, &p.Code, &p.Path, &p.Name, &l.zones, &l.lat, &l.lon, &p.Cap, &l.volumes, &p.Technology, &p.Vendor, &p.Model,
-		&p.Serial, &p.ICCID, &p.Carrier, &p.Horns, &p.Watts, &p.Power, &p.Owner, &p.Installed, &p.Sensitive, &p.Note}
+		&p.Serial, &p.ICCID, &p.Carrier, &p.Horns, &p.Watts, &p.Power, &p.Owner, &p.Installed, &p.Sensitive, &p.Note, &p.SIMUntil}
 }
 
 func (p *Pole) finish(l loose) error {

@@ -78,6 +78,7 @@ func (t Poles) Table(tx *db.Tx, place loa.Path) (sheet.Table, error) {
 		{Key: "serial", Heading: "Số máy", Also: []string{"serial", "số seri"}, Kind: sheet.Code, Max: 60},
 		{Key: "iccid", Heading: "Số SIM (ICCID)", Also: []string{"iccid", "sim"}, Kind: sheet.Code, Max: 22, Note: "18 đến 22 chữ số in trên SIM; ô phải ở dạng Văn bản, nếu không Excel làm tròn mất số cuối.", Example: "8984040000012345678"},
 		{Key: "carrier", Heading: "Nhà mạng", Kind: sheet.Text, Max: 60},
+		{Key: "sim_until", Heading: "SIM đóng cước đến ngày", Also: []string{"hạn sim", "cước sim đến"}, Kind: sheet.Date, Example: "31/01/2027"},
 		{Key: "horns", Heading: "Số loa", Also: []string{"số củ loa"}, Kind: sheet.Number, To: 64, Whole: true, Example: "2"},
 		{Key: "watts", Heading: "Công suất (W)", Also: []string{"công suất"}, Kind: sheet.Number, To: 5000, Whole: true, Example: "60"},
 		{Key: "power", Heading: "Nguồn điện", Kind: sheet.Choice, Choices: t.options("power.", Powers())},
@@ -98,7 +99,7 @@ func (Poles) Rows(tx *db.Tx, place loa.Path) ([]map[string]string, error) {
 	for i, p := range poles {
 		cells := map[string]string{"code": p.Code, "name": p.Name, "commune": string(p.Path.Commune()), "cap": fmt.Sprint(p.Cap),
 			"technology": p.Technology, "vendor": p.Vendor, "model": p.Model, "serial": p.Serial, "iccid": p.ICCID, "carrier": p.Carrier,
-			"power": p.Power, "owner": p.Owner, "installed": p.Installed, "sensitive": p.Sensitive, "note": p.Note}
+			"power": p.Power, "owner": p.Owner, "installed": p.Installed, "sensitive": p.Sensitive, "note": p.Note, "sim_until": p.SIMUntil}
 		if p.Path != p.Path.Commune() {
 			cells["hamlet"] = string(p.Path)
 		}
@@ -243,7 +244,7 @@ func fromRow(row sheet.Row, place loa.Path) Pole {
 	p := Pole{Code: c["code"], Name: c["name"], Path: loa.Path(c["hamlet"]), Cap: int(row.Int("cap")), Facts: Facts{
 		Technology: c["technology"], Vendor: c["vendor"], Model: c["model"], Serial: c["serial"], ICCID: c["iccid"], Carrier: c["carrier"],
 		Horns: int(row.Int("horns")), Watts: int(row.Int("watts")), Power: c["power"], Owner: c["owner"], Installed: c["installed"],
-		Sensitive: c["sensitive"], Note: c["note"]}}
+		Sensitive: c["sensitive"], Note: c["note"], SIMUntil: c["sim_until"]}}
 	if p.Path == "" {
 		p.Path = loa.Path(c["commune"])
 	}
@@ -291,7 +292,7 @@ func (p Pole) with(row sheet.Row, said Pole) Pole {
 		to   *string
 		said string
 	}{{&now.Vendor, said.Vendor}, {&now.Model, said.Model}, {&now.Serial, said.Serial}, {&now.ICCID, said.ICCID}, {&now.Carrier, said.Carrier},
-		{&now.Power, said.Power}, {&now.Owner, said.Owner}, {&now.Installed, said.Installed}, {&now.Sensitive, said.Sensitive}, {&now.Note, said.Note}} {
+		{&now.Power, said.Power}, {&now.Owner, said.Owner}, {&now.Installed, said.Installed}, {&now.Sensitive, said.Sensitive}, {&now.Note, said.Note}, {&now.SIMUntil, said.SIMUntil}} {
 		if f.said != "" {
 			*f.to = f.said
 		}

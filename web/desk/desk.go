@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"time"
 
 	"loa"
 	"loa/bulletin"
@@ -21,6 +22,7 @@ import (
 	"loa/sheet"
 	"loa/speaker"
 	"loa/unit"
+	"loa/upkeep"
 	"loa/upload"
 	"loa/web"
 	"loa/web/province"
@@ -41,6 +43,10 @@ type Config struct {
 	People    *people.Register
 	Offices   *office.Register
 	Forms     *form.Register
+	Upkeep    *upkeep.Book
+	// Certificate is when the certificate devices and people see ends, zero where
+	// somebody in front holds it; nil where there is none.
+	Certificate func() time.Time
 	// Province is the province's own sign-in; nil where there is none.
 	Province *province.Provider
 	Roster   Roster
@@ -61,6 +67,7 @@ type desk struct {
 	Config
 	pages   *web.Pages
 	hearing *hearing
+	lapses  *lapses
 }
 
 // New is the desk's table of routes.
@@ -77,7 +84,7 @@ func open(c Config) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &desk{c, pages, newHearing()}, nil
+	return &desk{c, pages, newHearing(), &lapses{}}, nil
 }
 
 // place is where a page looks: the place in its address if the reader may read

@@ -17,6 +17,7 @@ import (
 type homePage struct {
 	Place    named
 	Places   []named
+	Ends     []lapse             // within a week, or over
 	Waiting  []bulletin.Waiting  // for my approval
 	WaitMS   int64               // how long all of these sound
 	Remind   []bulletin.Reminder // of sessions that begin without my approval
@@ -99,6 +100,9 @@ func (d *desk) homeData(r *http.Request) (homePage, error) {
 	}
 	page.Place = names[0]
 	if page.Places, err = d.places(r); err != nil {
+		return page, err
+	}
+	if page.Ends, err = d.aloud(r, at); err != nil {
 		return page, err
 	}
 	if page.News, err = d.People.Told(ctx, who.ID); err != nil {

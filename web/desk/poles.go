@@ -14,6 +14,7 @@ import (
 	"loa/journal"
 	"loa/speaker"
 	"loa/unit"
+	"loa/upkeep"
 	"loa/web"
 	"loa/wire"
 )
@@ -29,7 +30,11 @@ type polePage struct {
 	Log    []line
 	Book   []journal.Row
 	Turned []turned // how its volume was changed
-	Until  string   // what the form of a mute offers, "2026-11-23T14:00"
+	Curve  curve
+	Months []availableMonth
+	Faults []faultRow // its repair book
+	Soft   bool
+	Until  string // what the form of a mute offers, "2026-11-23T14:00"
 }
 
 // loudness is a pole's volumes as the page asks for them.
@@ -39,6 +44,7 @@ type loudness struct{ Morning, Evening, Emergency int }
 type turned struct {
 	At   int64
 	By   string
+	Was  loudness
 	Loud loudness
 }
 
@@ -131,12 +137,13 @@ func (d *desk) poleData(r *http.Request) (page polePage, err error) {
 	if page.Boxes, err = d.Speakers.BoxesOf(ctx, s.ID); err != nil {
 		return page, err
 	}
-	mutes, err := d.Speakers.Mutes(ctx, s.Path, now.AddDate(0, -1, 0), now.AddDate(0, 2, 0))
+	mutes, err := d.Speakers.Mutes(ctx, s.Path, now.AddDate(0, 0, -curveDays), now.AddDate(0, 2, 0))
 	if err != nil {
 		return page, err
 	}
+	mutes = slices.DeleteFunc(mutes, func(m speaker.Mute) bool { return m.Pole.ID != s.ID })
 	for _, m := range slices.Backward(mutes) {
-		if m.Pole.ID == s.ID {
+		if m.Until > now.AddDate(0, -1, 0).UnixMilli() {
 			page.Mutes = append(page.Mutes, m)
 		}
 	}
@@ -152,6 +159,16 @@ func (d *desk) poleData(r *http.Request) (page polePage, err error) {
 		return page, err
 	}
 	page.Turned = turns(page.Book)
+	broken, err := d.Upkeep.Faults(ctx, who, upkeep.Query{Place: s.Path, Pole: s.ID, Limit: 50})
+	if err != nil {
+		return page, err
+	}
+	if page.Faults, err = d.faultRows(r, broken); err != nil {
+		return page, err
+	}
+	if page.Curve, page.Months, err = d.curveOf(r, s.Pole, page.Turned, mutes, broken); err != nil {
+		return page, err
+	}
 	page.Until = now.In(loa.Zone()).Add(2 * time.Hour).Truncate(time.Hour).Format(atMinute)
 	return page, nil
 }
@@ -163,8 +180,8 @@ func turns(book []journal.Row) (all []turned) {
 		if row.Verb != "speaker.pole_edited" || json.Unmarshal(row.Data, &said) != nil { // an older form says nothing here
 			continue
 		}
-		if now := loudOf(said.After); now != loudOf(said.Before) {
-			all = append(all, turned{row.At.UnixMilli(), row.ActorName, now})
+		if was, now := loudOf(said.Before), loudOf(said.After); now != was {
+			all = append(all, turned{row.At.UnixMilli(), row.ActorName, was, now})
 		}
 	}
 	return all
@@ -367,7 +384,7 @@ func read(r *http.Request, p *speaker.Pole) (err error) {
 		p.Zones = append(p.Zones, loa.Path(f))
 	}
 	p.Facts = speaker.Facts{Technology: v("technology"), Vendor: v("vendor"), Model: v("model"), Serial: v("serial"), ICCID: v("iccid"),
-		Carrier: v("carrier"), Power: v("power"), Owner: v("owner"), Installed: v("installed"), Sensitive: v("sensitive"), Note: v("note")}
+		Carrier: v("carrier"), Power: v("power"), Owner: v("owner"), Installed: v("installed"), Sensitive: v("sensitive"), Note: v("note"), SIMUntil: v("sim_until")}
 	for name, to := range map[string]*int{"horns": &p.Horns, "watts": &p.Watts} {
 		if s := v(name); s != "" {
 			if *to, err = strconv.Atoi(s); err != nil {

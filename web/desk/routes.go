@@ -170,6 +170,20 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /enrol/{id}/confirm", Right: loa.RightSpeakers, Handle: d.confirmBatch, Body: web.BodyText},
 		{Pattern: "POST /enrol/{id}/end", Right: loa.RightSpeakers, Handle: d.endBatch},
 
+		{Pattern: "GET /faults", Right: loa.RightRead, Handle: d.faults},
+		{Pattern: "GET /faults/rows.xlsx", Right: loa.RightRead, Handle: d.faultsSheet},
+		{Pattern: "GET /faults/month", Right: loa.RightRead, Handle: d.faultsMonth},
+		{Pattern: "GET /faults/month.pdf", Right: loa.RightRead, Handle: d.faultsPaper},
+		{Pattern: "GET /faults/new", Right: loa.RightRead, Handle: d.newFault},
+		{Pattern: "POST /faults", Right: loa.RightRead, Handle: d.report}, // who passes a silent pole need not be its technician
+		{Pattern: "GET /faults/{id}", Right: loa.RightRead, Handle: d.fault},
+		{Pattern: "POST /faults/{id}", Right: loa.RightSpeakers, Handle: d.stepFault},
+
+		{Pattern: "GET /unheard", Right: loa.RightRead, Handle: d.unheard},
+		{Pattern: "GET /unheard/rows.xlsx", Right: loa.RightRead, Handle: d.unheardSheet},
+		{Pattern: "GET /unheard/list.pdf", Right: loa.RightRead, Handle: d.unheardPaper},
+		{Pattern: "GET /expiry", Right: loa.RightRead, Handle: d.expiry},
+
 		{Pattern: "GET /places", Right: loa.RightRead, Handle: d.placesPage},
 		{Pattern: "POST /places/hamlet", Right: loa.RightPeople, Handle: d.addHamlet},
 		{Pattern: "POST /places/hamlet/rename", Right: loa.RightPeople, Handle: d.renameHamlet},
