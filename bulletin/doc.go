@@ -18,7 +18,7 @@
 //	                inbox.go, library.go, mute.go, pole.go
 //	before it plays preview.go, conflict.go
 //	going back      recall.go, replace.go, retain.go
-//	reading         list.go, evidence.go, message.go, unheard.go, loudness.go
+//	reading         list.go, evidence.go, message.go, unheard.go
 //
 // The states and the moves between them:
 //

@@ -75,8 +75,12 @@ func keepLines(tx *db.Tx, r wire.Receipt, receipt string) (fresh []int64, err er
 		if err != nil {
 			return nil, fmt.Errorf("keep playback: %w", err)
 		}
-		if n > 0 {
-			fresh = append(fresh, l.N)
+		if n == 0 {
+			continue
+		}
+		fresh = append(fresh, l.N)
+		if err := speaker.Heard(tx, r.Device, l); err != nil {
+			return nil, err
 		}
 	}
 	return fresh, nil

@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"bytes"
+	"fmt"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -302,9 +305,16 @@ func TestRepairBook(t *testing.T) {
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		book := &upkeep.Book{DB: w.db, Said: speaker.Silently}
+		w.openStation(dongSay)
 		well, dumb, quiet := w.placed(thon1, "Đình làng"), w.placed(thon1, "Cổng chùa"), w.placed(thon1, "Bờ ao")
+		said := w.dispatched(notice(), bulletin.Choice{Day: "2026-11-23", Part: bulletin.Morning})
+		n := int64(0)
 		beat := func(d device, volume int, clock string) {
-			w.ok(w.register.Beats(ctx, []wire.Beat{{Device: d.ID, State: "idle", Clock: clock, Volume: volume, DiskFree: 1 << 32}}))
+			w.ok(w.register.Beats(ctx, []wire.Beat{{Device: d.ID, State: "idle", Clock: clock, Volume: 100, DiskFree: 1 << 32}}))
+			n++
+			_, err := w.flow.Played(ctx, w.receipt(d, wire.Line{N: n, Slot: fmt.Sprint(n), Warrant: said.Warrant, Planned: w.now(), Started: w.now(), MS: 1000,
+				Volume: volume, Clock: clock, Verified: true, Result: wire.Played}))
+			w.ok(err)
 		}
 		// A fortnight in which one falls silent and one falls quiet.
 		for day := range 20 {
@@ -456,14 +466,18 @@ func TestDeskRepair(t *testing.T) {
 	}
 
 	// A curve, once there is something to draw.
-	b.ok(b.register.Beats(t.Context(), []wire.Beat{{Device: d.ID, State: "idle", Clock: wire.ClockTrusted, Volume: 64}}))
+	b.ok(b.register.Beats(t.Context(), []wire.Beat{{Device: d.ID, State: "idle", Clock: wire.ClockTrusted, Volume: 100}}))
 	b.ok(b.register.Look(t.Context()))
+	n := b.dispatched(notice(), bulletin.Choice{Day: "2026-11-23", Part: bulletin.Morning})
+	_, err := b.flow.Played(t.Context(), b.receipt(d, wire.Line{N: 1, Slot: "s", Warrant: n.Warrant, Planned: b.now(), Started: b.now(), MS: 1000,
+		Volume: 64, Clock: wire.ClockTrusted, Verified: true, Result: wire.Played}))
+	b.ok(err)
 	tech.page("/poles/"+d.Pole.Code, `<svg class="curve"`, "phát ở 64–64 %", "100.0 %")
 
 	// A SIM that ends in five days is loud, one in sixty is only listed.
 	p := d.Pole
 	p.SIMUntil = b.clock.Now().AddDate(0, 0, 60).Format(time.DateOnly)
-	p, err := b.register.EditPole(t.Context(), officer(), p)
+	p, err = b.register.EditPole(t.Context(), officer(), p)
 	b.ok(err)
 	tech.page("/expiry?path="+string(dongSay), "Cước SIM", "còn 60 ngày", "mục khác còn hạn trên 90 ngày")
 	if a := tech.get("/"); strings.Contains(a.body, "Cước SIM") {
@@ -526,5 +540,75 @@ func TestUnheard(t *testing.T) {
 		if _, err := b.flow.Unheard(ctx, stranger, q); loa.KeyOf(err) != "right.missing" {
 			t.Errorf("a stranger reads: %v", err)
 		}
+	}
+}
+
+// TestDeskSettings: many boxes are set at once, and who took it is what they say
+// of themselves.
+func TestDeskSettings(t *testing.T) {
+	b := openDesk(t, true)
+	ctx, tech, man := t.Context(), b.browser(officer()), b.browser(writer())
+	loud, deaf, away := b.placed(thon1, "Đình làng"), b.placed(thon1, "Cổng chùa"), b.placed(thon1, "Bờ ao")
+	far := b.placed(benMai, "Cột xa")
+	at := "/settings?path=" + string(dongSay)
+	tech.page(at, "Đình làng", "Cổng chùa", "Đặt âm lượng máy")
+	if a := man.get(at); a.status != http.StatusForbidden {
+		t.Errorf("a writer sets boxes: %d", a.status)
+	}
+	poles := []string{loud.Pole.Code, deaf.Pole.Code, away.Pole.Code}
+	for _, c := range []struct {
+		form url.Values
+		key  string
+	}{
+		{url.Values{"what": {"volume"}, "percent": {"40"}}, "enrol.none_chosen"},
+		{url.Values{"what": {"volume"}, "percent": {"101"}, "pole": poles}, "pole.cap"},
+		{url.Values{"what": {"dance"}, "pole": poles}, "settings.what"},
+		{url.Values{"what": {"restart"}, "pole": slices.Repeat(poles, 22)}, "settings.too_many"},
+		{url.Values{"what": {"restart"}, "pole": {far.Pole.Code}}, "enrol.elsewhere"},
+	} {
+		b.wrote(c.key, func() {
+			if status, key := tech.fault(at, c.form); status != http.StatusUnprocessableEntity || key != c.key {
+				t.Errorf("%d %s, want %s", status, key, c.key)
+			}
+		})
+	}
+	payload := regexp.MustCompile(`name="payload" value="([^"]+)"`)
+	var sent string
+	b.wrote("a volume", func() {
+		a := tech.post(at, url.Values{"what": {"volume"}, "percent": {"40"}, "pole": poles})
+		m := payload.FindStringSubmatch(a.body)
+		if m == nil || !strings.Contains(a.body, "Đặt âm lượng máy 40 %") {
+			t.Fatalf("%d %s", a.status, sentence(a.body))
+		}
+		b.tick()
+		sent = tech.led("/settings/approve", url.Values{"payload": {html.UnescapeString(m[1])}}, "/settings/")
+	}, "speaker.set")
+	tech.page(sent, "0/3 cụm đã nhận", "mất kết nối, sẽ nhận khi liên lạc lại")
+	b.tick()
+	b.ok(b.register.Beats(ctx, []wire.Beat{{Device: loud.ID, State: "idle", Volume: 40, Clock: wire.ClockTrusted}, {Device: deaf.ID, State: "idle", Volume: 100, Clock: wire.ClockTrusted}}))
+	tech.page(sent, "1/3 cụm đã nhận", "chưa thấy nhận")
+	tech.page(sent+"/live", "1/3 cụm đã nhận")
+	man.page(sent, "1/3 cụm đã nhận") // who may read, reads
+	tech.page(at, "Đã gửi gần đây")
+	if a := tech.get("/settings/" + loa.Hash(nil)); a.status != http.StatusNotFound {
+		t.Errorf("no setting: %d", a.status)
+	}
+	// A restart is seen by how long the box has run; a refusal by its word.
+	s, err := b.register.DraftSetting(ctx, officer(), dongSay, poles, wire.Setting{Restart: true})
+	b.ok(err)
+	hash, err := b.register.SetBoxes(ctx, officer(), s, b.yes(officer(), s))
+	b.ok(err)
+	b.clock.Turn(20 * time.Second)
+	b.ok(b.register.Beats(ctx, []wire.Beat{{Device: loud.ID, State: "idle", Clock: wire.ClockTrusted, Uptime: 5}, {Device: away.ID, State: "idle", Clock: wire.ClockTrusted, Uptime: 500},
+		{Device: deaf.ID, State: "refused", Warrant: hash, Why: "clock.unknown", Clock: wire.ClockUnknown, Uptime: 500}}))
+	tech.page("/settings/"+hash, "1/3 cụm đã nhận", "không nhận", "chưa thấy nhận")
+	// Test sounds: without one in the library each pole says why.
+	b.wrote("test sounds", func() {
+		if a := tech.post(at, url.Values{"what": {"test"}, "pole": poles}); !strings.Contains(a.body, "Đã yêu cầu 0 cụm phát thử") {
+			t.Errorf("%d %s", a.status, sentence(a.body))
+		}
+	})
+	if a := tech.get("/speakers/" + loud.ID + "/log"); a.status != http.StatusNotFound {
+		t.Errorf("a log that never came: %d", a.status)
 	}
 }

@@ -7,36 +7,30 @@ import (
 
 	"loa"
 	"loa/db"
+	"loa/wire"
 )
 
-// LookEvery is how often every box at work is looked at: for its volume and its
-// availability, day by day.
+// LookEvery is how often every box at work is looked at: for its availability, day
+// by day.
 const LookEvery = 10 * time.Minute
 
 // keepDays is how long the days of boxes are kept: a year to compare, and a month.
 const keepDays = 400
 
-// Look counts for today, pole by pole, whether its box was in contact and how loud
-// its beats say it was: the job of one process. A pole that is muted is not looked
-// at, and neither is one while no process runs: silence that was asked for, and
-// our own, are nobody's failure.
+// Look counts for today, pole by pole, whether its box was in contact: the job of
+// one process. A pole that is muted is not looked at, and neither is one while no
+// process runs: silence that was asked for, and our own, are nobody's failure.
 func (r *Register) Look(ctx context.Context) error {
 	err := r.DB.Write(ctx, func(tx *db.Tx) error {
 		now := tx.Now()
-		seen := `CASE WHEN COALESCE(health.at, 0) > ? THEN 1 ELSE 0 END`
-		volume := `CASE WHEN COALESCE(health.at, 0) > ? THEN COALESCE(health.volume, 0) ELSE 0 END`
-		since := now.UnixMilli() - Silent
 		if _, err := tx.Exec(`INSERT INTO box_day (pole_id, day, looks, seen, volume_min, volume_max)
-			SELECT box.pole_id, CAST(? AS TEXT), 1, MAX(`+seen+`), MAX(`+volume+`), MAX(`+volume+`)
+			SELECT box.pole_id, CAST(? AS TEXT), 1, MAX(CASE WHEN COALESCE(health.at, 0) > ? THEN 1 ELSE 0 END), 0, 0
 			FROM box JOIN pole ON pole.id = box.pole_id LEFT JOIN health ON health.box_id = box.id
 			WHERE box.state = 'placed' AND pole.removed_at IS NULL
 				AND NOT EXISTS (SELECT 1 FROM mute WHERE mute.pole = pole.code AND mute.from_ms <= ? AND mute.until_ms > ?)
 			GROUP BY box.pole_id
-			ON CONFLICT (pole_id, day) DO UPDATE SET looks = box_day.looks + 1, seen = box_day.seen + excluded.seen,
-				volume_min = CASE WHEN excluded.volume_min = 0 THEN box_day.volume_min WHEN box_day.volume_min = 0 OR excluded.volume_min < box_day.volume_min
-					THEN excluded.volume_min ELSE box_day.volume_min END,
-				volume_max = CASE WHEN excluded.volume_max > box_day.volume_max THEN excluded.volume_max ELSE box_day.volume_max END`,
-			DayOf(now), since, since, since, now.UnixMilli(), now.UnixMilli()); err != nil {
+			ON CONFLICT (pole_id, day) DO UPDATE SET looks = box_day.looks + 1, seen = box_day.seen + excluded.seen`,
+			DayOf(now), now.UnixMilli()-Silent, now.UnixMilli(), now.UnixMilli()); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`DELETE FROM box_day WHERE day < ?`, DayOf(now.AddDate(0, 0, -keepDays)))
@@ -44,6 +38,25 @@ func (r *Register) Look(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("look at boxes: %w", err)
+	}
+	return nil
+}
+
+// Heard notes how loud a box played a bulletin, from the line it sealed. An alarm
+// is louder than any day, so it says nothing about the day.
+func Heard(tx *db.Tx, box string, l wire.Line) error {
+	if l.Result != wire.Played || l.Started == 0 || l.Volume == 0 {
+		return nil
+	}
+	_, err := tx.Exec(`INSERT INTO box_day (pole_id, day, looks, seen, volume_min, volume_max)
+		SELECT box.pole_id, CAST(? AS TEXT), 0, 0, CAST(? AS BIGINT), CAST(? AS BIGINT) FROM box
+		WHERE box.id = ? AND EXISTS (SELECT 1 FROM bulletin WHERE bulletin.warrant = ? AND bulletin.class IN ('normal', 'priority'))
+		ON CONFLICT (pole_id, day) DO UPDATE SET
+			volume_min = CASE WHEN box_day.volume_min = 0 OR excluded.volume_min < box_day.volume_min THEN excluded.volume_min ELSE box_day.volume_min END,
+			volume_max = CASE WHEN excluded.volume_max > box_day.volume_max THEN excluded.volume_max ELSE box_day.volume_max END`,
+		DayOf(time.UnixMilli(l.Started)), l.Volume, l.Volume, box, l.Warrant)
+	if err != nil {
+		return fmt.Errorf("note volume: %w", err)
 	}
 	return nil
 }
@@ -56,7 +69,7 @@ type Day struct {
 	Day   string // 2026-11-23
 	Looks int
 	Seen  int
-	Low   int // percent its beats said; 0 where none came
+	Low   int // percent at which it played bulletins, by the lines it sealed; 0 where it played none
 	High  int
 }
 

@@ -23,13 +23,14 @@ CREATE INDEX enrol_batch_path ON enrol_batch (path);
 ALTER TABLE enrol_code ADD COLUMN batch TEXT NOT NULL DEFAULT '';  -- '': made alone
 CREATE INDEX enrol_code_batch ON enrol_code (batch);
 
--- How a box was on one day, looked at every ten minutes. Never in the journal.
+-- How the box of a pole was on one day: looked at every ten minutes, and how loud it
+-- played by the lines it sealed. Never in the journal.
 CREATE TABLE box_day (
 	pole_id    TEXT   NOT NULL,
 	day        TEXT   NOT NULL,              -- 2026-11-23, local
 	looks      BIGINT NOT NULL,              -- how often it was looked at
 	seen       BIGINT NOT NULL,              -- how often it was in contact then
-	volume_min BIGINT NOT NULL,              -- percent, of its beats; 0: none came
+	volume_min BIGINT NOT NULL,              -- percent; 0: it played nothing
 	volume_max BIGINT NOT NULL,
 	PRIMARY KEY (pole_id, day)
 );

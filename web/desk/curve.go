@@ -8,7 +8,6 @@ import (
 	"loa"
 	"loa/speaker"
 	"loa/upkeep"
-	"loa/web"
 )
 
 // curveDays is how many days a pole's volume is drawn for.
@@ -74,10 +73,6 @@ func (d *desk) curveOf(r *http.Request, p speaker.Pole, turned []turned, mutes [
 		return c, nil, err
 	}
 	months = monthsOf(days)
-	played, err := d.Bulletins.Loudness(ctx, web.Actor(r), p, first)
-	if err != nil {
-		return c, nil, err
-	}
 	const step = float64(curveWidth-curveLeft) / curveDays
 	high := func(percent int) float64 { return float64(100-percent) / 100 * (curveHeight - curveFoot) }
 	for _, percent := range []int{0, 50, 100} {
@@ -91,9 +86,6 @@ func (d *desk) curveOf(r *http.Request, p speaker.Pole, turned []turned, mutes [
 		at := first.AddDate(0, 0, i)
 		key, next, x := speaker.DayOf(at), at.AddDate(0, 0, 1), curveLeft+float64(i)*step
 		low, top := seen[key].Low, seen[key].High
-		if l, ok := played[key]; ok { // a sealed line outweighs what beats said
-			low, top = l.Low, l.High
-		}
 		if top > 0 {
 			c.Any = true
 			c.Bars = append(c.Bars, bar{x + 0.5, high(top), step - 1, max(2, high(low)-high(top)+2), in.T("curve.played", at.Format("02/01"), low, top)})

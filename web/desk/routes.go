@@ -179,6 +179,13 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "GET /faults/{id}", Right: loa.RightRead, Handle: d.fault},
 		{Pattern: "POST /faults/{id}", Right: loa.RightSpeakers, Handle: d.stepFault},
 
+		{Pattern: "GET /settings", Right: loa.RightSpeakers, Handle: d.settings},
+		{Pattern: "POST /settings", Right: loa.RightSpeakers, Handle: d.draftSetting},
+		{Pattern: "POST /settings/approve", Right: loa.RightSpeakers, Handle: d.approveSetting},
+		{Pattern: "GET /settings/{hash}", Right: loa.RightRead, Handle: d.sentSetting},
+		{Pattern: "GET /settings/{hash}/live", Right: loa.RightRead, Handle: d.sentLive},
+		{Pattern: "GET /speakers/{id}/log", Right: loa.RightSpeakers, Handle: d.boxLog},
+
 		{Pattern: "GET /unheard", Right: loa.RightRead, Handle: d.unheard},
 		{Pattern: "GET /unheard/rows.xlsx", Right: loa.RightRead, Handle: d.unheardSheet},
 		{Pattern: "GET /unheard/list.pdf", Right: loa.RightRead, Handle: d.unheardPaper},
