@@ -407,6 +407,30 @@ func (w *Town) agent(i, server int) *Agent {
 	return a
 }
 
+// PutUp starts one more speaker that asks with a code somebody made at the desk.
+func (w *Town) PutUp(code string) *Agent {
+	a := &Agent{town: w, Dir: filepath.Join(w.Dir, fmt.Sprintf("box-more-%d", len(w.Agents))), Horn: &Horn{}, code: code}
+	w.Agents = append(w.Agents, a)
+	a.Start()
+	w.T.Cleanup(a.Stop)
+	return a
+}
+
+// Digits are the six that a box which asked shows on its front.
+func (w *Town) Digits(pole string) (check string) {
+	w.Eventually("a box that asked for "+pole, 20*time.Second, func() bool {
+		all, err := w.speakers().Waiting(w.T.Context(), w.home)
+		w.must(err)
+		for _, b := range all {
+			if b.Pole.Code == pole {
+				check = b.Check
+			}
+		}
+		return check != ""
+	})
+	return check
+}
+
 // Start runs the agent.
 func (a *Agent) Start() {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -2,6 +2,7 @@ package speaker
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -271,4 +272,17 @@ func (r *Register) SilentSince(ctx context.Context, place loa.Path, since time.T
 		return err
 	})
 	return all, count, err
+}
+
+// LastPlace is where at or below a place the last pole was put, "" for none.
+func (r *Register) LastPlace(ctx context.Context, place loa.Path) (at loa.Path, err error) {
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		in, args := poleIn(place)
+		err := tx.Row(`SELECT pole.path FROM pole WHERE pole.removed_at IS NULL`+in+` ORDER BY pole.created_at DESC, pole.id DESC LIMIT 1`, args...).Scan(&at)
+		if errors.Is(err, db.ErrNone) {
+			return nil
+		}
+		return err
+	})
+	return at, err
 }

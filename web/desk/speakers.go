@@ -193,6 +193,16 @@ func (d *desk) newSpeaker(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// Where the last one was put, and the next number: whoever stands on the ladder
+	// has one hand.
+	if page.Pole.Path, err = d.Speakers.LastPlace(r.Context(), place(r)); err != nil {
+		return err
+	}
+	sums, err := d.Speakers.Count(r.Context(), place(r))
+	if err != nil {
+		return err
+	}
+	page.Pole.Name = d.printer(r).T("speaker_new.offer", sums.Poles+1)
 	return d.Site.Page(w, r, d.pages, "speaker-new", "speaker_new.title", page)
 }
 

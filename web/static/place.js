@@ -6,6 +6,10 @@
   document.querySelectorAll("[data-locate]").forEach((button) => {
     const said = button.parentNode.querySelector("[role=status]");
     button.hidden = false;
+    // Who has allowed it before, and whose form is still empty, need not ask again.
+    if (navigator.permissions && !button.form.lat.value) {
+      navigator.permissions.query({ name: "geolocation" }).then((p) => { if (p.state === "granted") button.click(); }, () => {});
+    }
     button.addEventListener("click", () => {
       button.disabled = true;
       navigator.geolocation.getCurrentPosition(({ coords }) => {

@@ -191,6 +191,8 @@
 
   box.hidden = false;
   show(field.value);
+  // "Ghi âm ngay" on another page was the tap on the button: it begins at once.
+  if (location.hash === "#record" && !field.value) part("start").click();
   // What an earlier visit of the same person left behind goes on by itself.
   store("sounds", "readonly", (tx) => tx.objectStore("sounds").getAll()).then(async (all) => {
     for (const sound of all.filter((s) => s.person === words.person)) {
