@@ -22,7 +22,7 @@ const (
 	LeaveAlone  = 7 * 24 * time.Hour  // after a person dropped the same
 	Looked      = 150 * time.Second   // younger beats count as contact, as everywhere
 	fellBefore  = 14 * 24 * time.Hour // the fortnight
-	fellNow     = 2 * 24 * time.Hour
+	fellNow     = 2 * 24 * time.Hour  // yesterday and today
 )
 
 // Sign is what is known of one box at work, and of its pole.
@@ -142,7 +142,7 @@ func readSigns(tx *db.Tx) ([]Sign, error) {
 			COALESCE((SELECT MAX(volume_max) FROM box_day WHERE box_day.pole_id = pole.id AND day >= ?), 0)
 		FROM box JOIN pole ON pole.id = box.pole_id LEFT JOIN health ON health.box_id = box.id
 		WHERE box.state = 'placed' AND pole.removed_at IS NULL ORDER BY box.id`,
-		[]any{tx.NowMS(), tx.NowMS(), now.Add(-24 * time.Hour).UnixMilli(), day(fellBefore + fellNow), day(fellNow), day(fellNow)},
+		[]any{tx.NowMS(), tx.NowMS(), now.Add(-24 * time.Hour).UnixMilli(), day(fellBefore + fellNow), day(fellNow / 2), day(fellNow / 2)},
 		func(scan func(...any) error) (s Sign, err error) {
 			var muted int
 			err = scan(&s.Pole, &s.Path, &s.Since, &s.Seen, &s.Clock, &s.Free, &s.Turned, &muted, &s.Failed, &s.Before, &s.Now)
