@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,7 +79,7 @@ func TestPages(t *testing.T) {
 	town, id := townWithNotice(t)
 	chromium := openChromium(t)
 	author, leader := visit(chromium, t, town, town.Author), visit(chromium, t, town, town.Leader)
-	all := pages(t)
+	all := append(pages(t), fleetPages(t, town)...)
 	town.Leader.At(town.Servers[0])
 	hers, his := mine(all, town.Author, id), mine(all, town.Leader, id)
 	for _, page := range all {
@@ -90,6 +92,25 @@ func TestPages(t *testing.T) {
 		author.looks(s, id, hers, true)
 		leader.looks(s, id, his, true)
 	}
+}
+
+// fleetPages are a fault and a batch of codes, as they look when there is one.
+func fleetPages(t *testing.T, town *e2e.Town) (all []string) {
+	t.Helper()
+	for _, form := range []struct {
+		to   string
+		form url.Values
+	}{
+		{"/faults", url.Values{"pole": {"DS01"}, "cause": {"horn"}, "said": {"Một củ rè, nghe không rõ"}}},
+		{"/enrol?path=" + string(e2e.Commune), url.Values{"pole": {"DS01", "DS02"}, "days": {"7"}}},
+	} {
+		status, to := town.Author.Post(form.to, form.form)
+		if status != http.StatusSeeOther {
+			t.Fatalf("%s: %d %s", form.to, status, to)
+		}
+		all = append(all, to)
+	}
+	return all
 }
 
 // TestOldChrome opens the same pages in Chrome 109, the last for Windows 7: many

@@ -40,6 +40,12 @@ type calendarDay struct {
 func (calendarPage) Kinds() []string     { return calendar.Decisions() }
 func (calendarPage) Calendars() []string { return calendar.Calendars() }
 
+// Weekdays are the heads of the columns, Monday first.
+func (calendarPage) Weekdays() []int { return []int{1, 2, 3, 4, 5, 6, 7} }
+
+// MonthSaid is the month as people write it: 11/2026.
+func (p calendarPage) MonthSaid() string { return p.Month[5:] + "/" + p.Month[:4] }
+
 // Say is the days of a market.
 func (calendarPage) Say(m calendar.Market) string { return m.SayDays() }
 
