@@ -17,6 +17,7 @@ const (
 	Forbidden   Code = "forbidden"
 	Conflict    Code = "conflict"
 	Unavailable Code = "unavailable"
+	Full        Code = "full" // the disk takes no more
 	Internal    Code = "internal"
 )
 

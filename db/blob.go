@@ -15,7 +15,8 @@ import (
 // that several processes may share. A blob is never changed and is whole from
 // the moment it is there.
 type Blobs struct {
-	Dir string // made when absent
+	Dir   string // made when absent
+	Watch Watch  // told what the disk says
 }
 
 // Put keeps b and gives its name. When Put returns, b survives the power going;
@@ -30,11 +31,11 @@ func (s *Blobs) Put(ctx context.Context, b []byte) (hash string, err error) {
 	// moment is written again.
 	for there := false; !there; there = s.Has(hash) {
 		if err := write(s.file(hash), b); err != nil {
-			return "", explain(fmt.Errorf("keep blob %s: %w", hash, err))
+			return "", s.Watch.Tell(fmt.Errorf("keep blob %s: %w", hash, err))
 		}
 		for _, folder := range []string{filepath.Dir(s.file(hash)), s.Dir} {
-			if err := syncFolder(folder); err != nil {
-				return "", explain(fmt.Errorf("keep blob %s: %w", hash, err))
+			if err := SyncFolder(folder); err != nil {
+				return "", s.Watch.Tell(fmt.Errorf("keep blob %s: %w", hash, err))
 			}
 		}
 	}
@@ -60,10 +61,10 @@ func (s *Blobs) Remove(hash string, before time.Time) (gone bool, err error) {
 		return true, nil
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(name))
+		err = SyncFolder(filepath.Dir(name))
 	}
 	if err != nil {
-		return false, explain(fmt.Errorf("remove blob %s: %w", hash, err))
+		return false, s.Watch.Tell(fmt.Errorf("remove blob %s: %w", hash, err))
 	}
 	return true, nil
 }
@@ -71,7 +72,7 @@ func (s *Blobs) Remove(hash string, before time.Time) (gone bool, err error) {
 // write makes the file appear whole or not at all.
 func write(name string, b []byte) error {
 	folder := filepath.Dir(name)
-	if err := makeFolder(folder); err != nil {
+	if err := MakeFolder(folder); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(folder, ".new-*")
@@ -134,25 +135,25 @@ func (s *Blobs) Has(hash string) bool {
 // file is "ab/abcdef…": 256 folders keep each short enough to list.
 func (s *Blobs) file(hash string) string { return filepath.Join(s.Dir, hash[:2], hash) }
 
-// makeFolder makes a folder and those above it, and their names durable.
-func makeFolder(folder string) error {
+// MakeFolder makes a folder and those above it, and their names durable.
+func MakeFolder(folder string) error {
 	if _, err := os.Stat(folder); err == nil {
 		return nil
 	}
 	above := filepath.Dir(folder)
 	if above != folder {
-		if err := makeFolder(above); err != nil {
+		if err := MakeFolder(above); err != nil {
 			return err
 		}
 	}
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	return syncFolder(above)
+	return SyncFolder(above)
 }
 
-// syncFolder makes the names in a folder durable: a file's own fsync does not.
-func syncFolder(folder string) error {
+// SyncFolder makes the names in a folder durable: a file's own fsync does not.
+func SyncFolder(folder string) error {
 	f, err := os.Open(folder)
 	if err != nil {
 		return err

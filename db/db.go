@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,6 +25,9 @@ const attempts = 5
 
 // DB is one open database. It is safe for concurrent use.
 type DB struct {
+	// Watch is told what the disk says; set it before the database is used.
+	Watch Watch
+
 	backend string
 	clock   loa.Clock
 	writer  *sql.DB         // on SQLite one connection: SQLite has one writer, waiting in Go is fair and has no timeout
@@ -33,6 +37,7 @@ type DB struct {
 
 	mu      sync.Mutex
 	leading map[string]bool // SQLite only: the jobs that run now
+	failed  atomic.Bool     // SQLite only: the disk failed a write; nothing is written any more
 }
 
 // Open opens the database at url, brings its schema up to date and checks that
@@ -85,7 +90,14 @@ func (d *DB) Backend() string { return d.backend }
 // writer, which f holds), and must do nothing but use tx: on PostgreSQL it runs
 // again, from the start, when the database broke it off to resolve a conflict
 // with another writer.
+//
+// Once the disk has failed under SQLite every Write fails (db.storage): a commit
+// that seems to succeed then may hang on bytes that were never written. The
+// process is to end and start again (Watch.Failed).
 func (d *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
+	if d.failed.Load() {
+		return loa.Errorf(loa.Unavailable, "db.storage")
+	}
 	var err error
 	for range attempts {
 		err = d.run(ctx, d.writer, nil, f)
@@ -97,7 +109,10 @@ func (d *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
 			break
 		}
 	}
-	return explain(err)
+	if isLiteIO(err) {
+		d.failed.Store(true)
+	}
+	return d.Watch.Tell(err)
 }
 
 // Read runs f in a transaction that sees one moment of the database and cannot
@@ -127,7 +142,13 @@ func (d *DB) run(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, f func(
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	if opts == nil && d.failed.Load() { // while this one waited its turn
+		return loa.Errorf(loa.Unavailable, "db.storage")
+	}
 	if err := t.Commit(); err != nil {
+		if isLiteIO(err) {
+			d.failed.Store(true) // before the next writer has its turn
+		}
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil

@@ -41,15 +41,20 @@ func sqlState(err error) string {
 	return ""
 }
 
-// explain turns what the machine did into what a person can be told: the disk
-// fails or is full (db.storage), or the database cannot be reached or is too
-// busy to answer (db.away). Everything else passes unchanged.
+// explain turns what the machine did into what a person can be told: the disk is
+// full (db.full), takes nothing (db.read_only) or fails (db.storage), or the
+// database cannot be reached or is too busy to answer (db.away). Everything else
+// passes unchanged.
 func explain(err error) error {
 	var told *loa.Error
 	if err == nil || errors.As(err, &told) {
 		return err
 	}
 	switch {
+	case isFull(err):
+		return loa.Errorf(loa.Full, "db.full").Because(err)
+	case isReadOnly(err):
+		return loa.Errorf(loa.Full, "db.read_only").Because(err)
 	case isStorage(err):
 		return loa.Errorf(loa.Unavailable, "db.storage").Because(err)
 	case isAway(err):
@@ -58,26 +63,45 @@ func explain(err error) error {
 	return err
 }
 
+// isFull: there is no room for what was to be written.
+func isFull(err error) bool {
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
+		return lite.Code()&0xff == sqlite3.SQLITE_FULL
+	}
+	return sqlState(err) == "53100" || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// isReadOnly: the disk gives and does not take.
+func isReadOnly(err error) bool {
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
+		return lite.Code()&0xff == sqlite3.SQLITE_READONLY
+	}
+	return errors.Is(err, syscall.EROFS)
+}
+
+// isLiteIO: SQLite could not read, write or fsync its file.
+func isLiteIO(err error) bool {
+	lite, ok := errors.AsType[*sqlite.Error](err)
+	return ok && lite.Code()&0xff == sqlite3.SQLITE_IOERR
+}
+
 // isStorage: the database's answer, or that of the file system under it.
 func isStorage(err error) bool {
 	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch lite.Code() & 0xff { // the low byte is the kind, the rest the detail
-		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
-			sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN:
 			return true
 		}
 		return false
 	}
 	switch s := sqlState(err); {
-	case s == "53100", // disk full
-		strings.HasPrefix(s, "58"), // system error: reading or writing a file
+	case strings.HasPrefix(s, "58"), // system error: reading or writing a file
 		s == "XX001", s == "XX002": // data or index corrupted
 		return true
 	case s != "":
 		return false
 	}
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
-		errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EROFS)
+	return errors.Is(err, syscall.EIO)
 }
 
 // isAway: no connection, a connection lost, or a wait that found no end.

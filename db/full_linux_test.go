@@ -45,14 +45,14 @@ func TestDiskFull(t *testing.T) {
 		}
 		return nil
 	})
-	if loa.KeyOf(err) != "db.storage" || loa.CodeOf(err) != loa.Unavailable {
-		t.Errorf("got %v, want db.storage", err)
+	if loa.KeyOf(err) != "db.full" || loa.CodeOf(err) != loa.Full {
+		t.Errorf("got %v, want db.full", err)
 	}
 	if got := ids(t, d); !cmp.Equal(got, []string{"before"}) {
 		t.Errorf("kept %d rows", len(got))
 	}
-	if err := d.Backup(t.Context(), dir+"/copy.db"); loa.KeyOf(err) != "db.storage" {
-		t.Errorf("backup: got %v, want db.storage", err)
+	if err := d.Backup(t.Context(), dir+"/copy.db"); loa.KeyOf(err) != "db.full" {
+		t.Errorf("backup: got %v, want db.full", err)
 	}
 	if _, err := os.Stat(dir + "/copy.db"); !os.IsNotExist(err) {
 		t.Errorf("half a backup is left: %v", err)
@@ -71,8 +71,8 @@ func TestBlobsDiskFull(t *testing.T) {
 	before, err := s.Put(t.Context(), []byte("before"))
 	must(t, err)
 	_, err = s.Put(t.Context(), make([]byte, 3<<20))
-	if loa.KeyOf(err) != "db.storage" || loa.CodeOf(err) != loa.Unavailable {
-		t.Errorf("got %v, want db.storage", err)
+	if loa.KeyOf(err) != "db.full" || loa.CodeOf(err) != loa.Full {
+		t.Errorf("got %v, want db.full", err)
 	}
 	if got := files(t, s.Dir); !cmp.Equal(got, []string{before[:2] + "/" + before}) {
 		t.Errorf("left %v", got)

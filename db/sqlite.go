@@ -26,7 +26,7 @@ func openSQLite(ctx context.Context, file string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find folder: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	if err := MakeFolder(filepath.Dir(file)); err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
 	if err := newFile(file); err != nil && !errors.Is(err, os.ErrExist) {
@@ -77,7 +77,7 @@ func newFile(file string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(file))
+	return SyncFolder(filepath.Dir(file))
 }
 
 // Backup writes a whole, consistent copy of the database to file, which must not

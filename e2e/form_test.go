@@ -21,8 +21,8 @@ import (
 	"loa/wire"
 )
 
-// cut is TB-01's notice as the power company types it.
-func cut() map[string]string {
+// noPower is TB-01's notice as the power company types it.
+func noPower() map[string]string {
 	return map[string]string{"area": "thôn 1", "begins": "2026-11-26T07:30", "ends": "2026-11-26T16:00", "why": "thay máy biến áp", "phone": "0250.3.999.000"}
 }
 
@@ -58,19 +58,19 @@ func TestOutsideBody(t *testing.T) {
 		from := form.Source{Secret: secret}
 
 		// What the link does not allow, what is wrong, whose link it is not.
-		_, err = forms.Send(ctx, from, "recruitment", cut(), nil)
+		_, err = forms.Send(ctx, from, "recruitment", noPower(), nil)
 		w.wants(err, loa.Forbidden, "form.kind")
 		_, err = forms.Send(ctx, from, "power", map[string]string{"area": "thôn 1"}, nil)
 		w.wants(err, loa.Invalid, "form.missing")
-		_, err = forms.Send(ctx, from, "power", cut(), []byte("no picture"))
+		_, err = forms.Send(ctx, from, "power", noPower(), []byte("no picture"))
 		w.wants(err, loa.Invalid, "photo.unknown")
-		_, err = forms.Send(ctx, form.Source{Secret: "guessed"}, "power", cut(), nil)
+		_, err = forms.Send(ctx, form.Source{Secret: "guessed"}, "power", noPower(), nil)
 		w.wants(err, loa.NotFound, "form.link_unknown")
-		_, err = forms.Send(ctx, form.Source{Who: chair(), Path: dongSay, Sender: "A"}, "power", cut(), nil)
+		_, err = forms.Send(ctx, form.Source{Who: chair(), Path: dongSay, Sender: "A"}, "power", noPower(), nil)
 		w.wants(err, loa.Forbidden, "right.missing")
 
 		w.tick()
-		sent, err := forms.Send(ctx, from, "power", cut(), jpegOf(t))
+		sent, err := forms.Send(ctx, from, "power", noPower(), jpegOf(t))
 		w.ok(err)
 		_, err = forms.Inbox(ctx, writer(), province)
 		w.wants(err, loa.Forbidden, "right.missing")
@@ -140,21 +140,21 @@ func TestOutsideBody(t *testing.T) {
 
 		// A declined one says why; ten may wait and no more; a revoked link is none.
 		w.tick()
-		other, err := forms.Send(ctx, from, "power", cut(), nil)
+		other, err := forms.Send(ctx, from, "power", noPower(), nil)
 		w.ok(err)
 		w.wants(forms.Decline(ctx, writer(), other.ID, " "), loa.Invalid, "recall.reason")
 		w.tick()
 		w.ok(forms.Decline(ctx, writer(), other.ID, "Đã phát rồi"))
 		for range 10 {
 			w.tick()
-			_, err = forms.Send(ctx, from, "power", cut(), nil)
+			_, err = forms.Send(ctx, from, "power", noPower(), nil)
 			w.ok(err)
 		}
-		_, err = forms.Send(ctx, from, "power", cut(), nil)
+		_, err = forms.Send(ctx, from, "power", noPower(), nil)
 		w.wants(err, loa.Conflict, "form.too_many")
 		w.tick()
 		w.ok(forms.Revoke(ctx, writer(), made.ID))
-		_, err = forms.Send(ctx, from, "power", cut(), nil)
+		_, err = forms.Send(ctx, from, "power", noPower(), nil)
 		w.wants(err, loa.NotFound, "form.link_unknown")
 		if diff := cmp.Diff([]string{"form.sent", "form.declined"}, w.verbs(other.ID)); diff != "" {
 			t.Error("journal:", diff)
@@ -259,7 +259,7 @@ func TestOutsidePages(t *testing.T) {
 	clerk := desk.browser(person("clerk", "Đinh Thị Gấm", dongSay, loa.RightForm))
 	clerk.page("/forms", "Cơ quan của Đinh Thị Gấm", "Lịch tiêm chủng")
 	desk.wrote("a clerk sends", func() {
-		if a := clerk.sendsForm("/forms/power", cut(), nil); a.status != http.StatusSeeOther {
+		if a := clerk.sendsForm("/forms/power", noPower(), nil); a.status != http.StatusSeeOther {
 			t.Fatalf("clerk: %d %s", a.status, sentence(a.body))
 		}
 	}, "form.sent")

@@ -32,6 +32,7 @@ import (
 	"loa/bus/natsd"
 	"loa/db"
 	"loa/db/dbtest"
+	"loa/e2e/cut"
 	"loa/edge"
 	"loa/node"
 	"loa/office"
@@ -74,6 +75,7 @@ type Town struct {
 	core     *natsd.Server
 	natsAddr string
 	lead     string
+	disk     *cut.Disk // nil: the machine's own
 	keys     map[string]*softkey.Authenticator
 }
 
@@ -383,6 +385,21 @@ func (s *Server) complains() {
 	}
 }
 
+// Ended waits for the process to end by itself and gives how it did.
+func (s *Server) Ended(patience time.Duration) error {
+	t := s.town.T
+	ended := make(chan error, 1)
+	go func() { ended <- s.cmd.Wait() }()
+	select {
+	case err := <-ended:
+		s.cmd = nil
+		return err
+	case <-time.After(patience):
+		t.Fatalf("the server still runs: %s", s.logs)
+		return nil
+	}
+}
+
 // Kill ends the process as a power cut does.
 func (s *Server) Kill() {
 	if s.cmd != nil && s.cmd.Process != nil {
@@ -664,6 +681,16 @@ func (o *Officer) send(method, path, kind string, body io.Reader) (int, string) 
 	}
 	return res.StatusCode, string(b)
 }
+
+// Do sends a request as the person's browser would.
+func (o *Officer) Do(req *http.Request) (*http.Response, error) {
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	return o.http.Do(req)
+}
+
+// On is where the person is signed in.
+func (o *Officer) On() *Server { return o.on }
 
 // Write types a notice and asks for approval; it gives the bulletin's id.
 func (o *Officer) Write(title, text string) (id string, err error) {

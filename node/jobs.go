@@ -36,6 +36,7 @@ func (n *Node) jobs() []job {
 		{"hand over posts", time.Minute, true, n.People.HandOverDue},
 		{"forget old sign-ins", time.Hour, true, n.People.Sweep},
 		{"number the journal", 10 * time.Second, true, n.book.Run},
+		{"look at the disk", time.Second, false, n.lookAtDisk},
 		{"learn boxes", 10 * time.Second, false, n.learn},
 	}
 }

@@ -91,6 +91,8 @@ type Node struct {
 	learnNow chan struct{}
 	book     *journal.Chain
 	calls    *voice.Callbacks // from a speech service; nil without one
+	reserve  *db.Reserve
+	failed   chan error // the disk did not do what it was told
 	in       inbox
 	trustMu  sync.Mutex
 	trust    *seal.Trust
@@ -101,15 +103,17 @@ type Node struct {
 func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	n = &Node{Config: c, opts: o, clock: o.Clock, log: o.Log, id: loa.NewID(o.Clock.Now()),
 		saying: make(chan spoken, 1024), flushNow: make(chan loa.Path, 1), learnNow: make(chan struct{}, 1),
+		reserve: &db.Reserve{Dir: c.Dir}, failed: make(chan error, 1),
 		in: inbox{beats: map[string]wire.Beat{}, floors: map[string]int64{}, places: map[string]loa.Path{}}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	if err := db.MakeFolder(c.Dir); err != nil {
 		return n, fmt.Errorf("make folder: %w", err)
 	}
+	n.reserve.Look() // a server that starts on a full disk needs the ballast's room to start
 	if n.Root, err = LoadRoot(c.Keys); err != nil {
 		return n, err
 	}
@@ -120,7 +124,8 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	if n.DB, err = db.Open(ctx, c.Database, o.Clock); err != nil {
 		return n, err
 	}
-	n.Blobs = &db.Blobs{Dir: c.Blobs}
+	n.DB.Watch = db.Watch{Full: n.reserve.Hit, Failed: n.diskFailed}
+	n.Blobs = &db.Blobs{Dir: c.Blobs, Watch: n.DB.Watch}
 	if n.bus, err = bus.Open(ctx, c.NATS, o.Log); err != nil {
 		return n, err
 	}
@@ -184,9 +189,9 @@ func (n *Node) openPages() error {
 	}
 	n.Hub = web.NewHub()
 	devices := &api.Devices{Speakers: n.Speakers, Bulletins: n.Bulletins, Media: n.Blobs.Path, Clock: n.clock, Log: n.log,
-		Say: func(err error) string { return catalog.Error("en", err) }, Doors: n.Doors()}
+		Say: func(err error) string { return catalog.Error("en", err) }, Doors: n.Doors(), Short: n.reserve.Short}
 	site, err := web.New(web.Config{Catalog: catalog, People: n.People, Clock: n.clock, Log: n.log, Hub: n.Hub,
-		TLS: strings.HasPrefix(n.Config.Origin, "https:"), Demo: n.Root.Demo})
+		TLS: strings.HasPrefix(n.Config.Origin, "https:"), Demo: n.Root.Demo, Short: n.reserve.Short})
 	if err != nil {
 		return err
 	}
@@ -266,6 +271,7 @@ func (n *Node) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
+	case err = <-n.failed:
 	}
 	cancel()
 	n.Hub.Close()
@@ -300,6 +306,32 @@ func (n *Node) beats(ctx context.Context) error {
 			n.log.Warn("write beats", slog.String("error", err.Error()))
 		}
 	}
+}
+
+// diskFailed ends the process, which is started again and reads what the disk
+// really holds: going on could acknowledge what was never written. From a disk
+// that takes nothing any more it could not start: it stays and shows what it has.
+func (n *Node) diskFailed(err error) {
+	if n.reserve.ReadOnly() {
+		n.log.Error("disk", slog.String("error", err.Error()))
+		return
+	}
+	select {
+	case n.failed <- err:
+	default: // it ends already
+	}
+}
+
+// lookAtDisk keeps the reserve and says when the disk is full, and when no more.
+func (n *Node) lookAtDisk(context.Context) error {
+	if n.reserve.Look() {
+		if err := n.reserve.Short(); err != nil {
+			n.log.Error("disk", slog.String("error", err.Error()))
+		} else {
+			n.log.Warn("disk: there is room again")
+		}
+	}
+	return nil
 }
 
 // guard turns a panic of a worker into its error.
@@ -349,6 +381,9 @@ func (n *Node) healthz(w http.ResponseWriter, r *http.Request) {
 	}
 	if !n.bus.Connected() {
 		fail("bus", loa.Errorf(loa.Unavailable, "bus.away"))
+	}
+	if err := n.reserve.Short(); err != nil { // it can still warn
+		state["disk"] = err.Error()
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)

@@ -11,8 +11,20 @@ import (
 )
 
 // writeFile puts b under name so that after a power cut the old file or the
-// new one is there, whole, readable by this user alone.
+// new one is there, whole, readable by this user alone. A disk that fails on the
+// way ends the signer (errStorage); one that is full does not.
 func writeFile(name string, b []byte) error {
+	err := replace(name, b)
+	switch {
+	case err != nil && noRoom(err):
+		return loa.Errorf(loa.Full, "db.full").Because(err)
+	case errors.Is(err, syscall.EIO):
+		return fmt.Errorf("%w: %w", errStorage, err)
+	}
+	return err
+}
+
+func replace(name string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(name), err)

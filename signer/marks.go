@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"loa"
 	"loa/seal"
@@ -39,6 +40,7 @@ const maxMark = 4 << 10 // bytes of a line; a credential id has up to 1364 chara
 type marks struct {
 	last map[string]Mark
 	file *os.File
+	size int64 // bytes of the file that hold marks
 }
 
 // openMarks reads the marks in dir. A last line without its end was being
@@ -76,6 +78,7 @@ func openMarks(dir string) (*marks, error) {
 	if err := writeFile(name, whole); err != nil {
 		return nil, err
 	}
+	m.size = int64(len(whole))
 	m.file, err = os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open marks: %w", err)
@@ -141,9 +144,9 @@ func refusal(k Mark) error {
 	}
 }
 
-// errStorage means that the disk did not take a mark. What it holds now is
-// unknown, so the signer ends and reads it again.
-var errStorage = errors.New("marks not stored")
+// errStorage means that the disk did not do what it was told. What it holds now
+// is unknown, so the signer ends and reads it again.
+var errStorage = errors.New("not stored")
 
 // add writes marks down; only after it has returned may an envelope go out.
 func (m *marks) add(all []Mark) error {
@@ -155,6 +158,9 @@ func (m *marks) add(all []Mark) error {
 		return err
 	}
 	_, err = m.file.Write(b)
+	if err != nil && noRoom(err) && m.file.Truncate(m.size) == nil {
+		return loa.Errorf(loa.Full, "db.full").Because(err) // as if it had not begun: a stop may find room again
+	}
 	if err == nil {
 		err = m.file.Sync()
 	}
@@ -162,8 +168,11 @@ func (m *marks) add(all []Mark) error {
 		// Closed, so that no later mark lands behind half a line.
 		return fmt.Errorf("%w: %w", errStorage, errors.Join(err, m.file.Close()))
 	}
+	m.size += int64(len(b))
 	for _, k := range all {
 		m.last[k.Name] = k
 	}
 	return nil
 }
+
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }

@@ -918,7 +918,7 @@ func TestFullDisk(t *testing.T) {
 	if envelope, err := w.Seal(t.Context(), wire.WarrantType, payload, w.approvals(payload, w.leader, w.deputy)); envelope != nil || err == nil {
 		t.Errorf("gave out %s, %v", envelope, err)
 	}
-	if err := p.Wait(); err == nil || !strings.Contains(stderr.String(), "marks not stored") {
+	if err := p.Wait(); err == nil || !strings.Contains(stderr.String(), "not stored") {
 		t.Errorf("%v: %s", err, stderr.String())
 	}
 	w.run()

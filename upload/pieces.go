@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"loa"
 	"loa/db"
@@ -54,7 +53,7 @@ func (r *Room) Piece(ctx context.Context, who loa.Actor, id string, offset int64
 		}
 		return again(r.folder(id), offset, end, b)
 	} else if err != nil {
-		return 0, full(fmt.Errorf("keep piece: %w", err))
+		return 0, r.told(fmt.Errorf("keep piece: %w", err))
 	}
 	return offset + int64(len(b)), nil
 }
@@ -91,7 +90,7 @@ func put(name string, b []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	return syncFolder(folder)
+	return db.SyncFolder(folder)
 }
 
 // pieceName sorts as its offset does.
@@ -104,7 +103,7 @@ func length(folder string) (int64, error) {
 		return 0, loa.Errorf(loa.NotFound, "upload.unknown")
 	}
 	if err != nil {
-		return 0, full(fmt.Errorf("read pieces: %w", err))
+		return 0, fmt.Errorf("read pieces: %w", err)
 	}
 	var end int64
 	for _, e := range entries {
@@ -116,7 +115,7 @@ func length(folder string) (int64, error) {
 		}
 		info, err := e.Info()
 		if err != nil {
-			return 0, full(fmt.Errorf("read pieces: %w", err))
+			return 0, fmt.Errorf("read pieces: %w", err)
 		}
 		end += info.Size()
 	}
@@ -140,36 +139,14 @@ func whole(folder string) ([]byte, error) {
 	return b, nil
 }
 
-// makeFolder makes the folder of an upload, and its name durable.
-func makeFolder(folder string) error {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return full(fmt.Errorf("make folder: %w", err))
+// told passes on what the disk said. When it is full the sender learns that
+// what was recorded is still on the device.
+func (r *Room) told(err error) error {
+	told := r.Blobs.Watch.Tell(err)
+	if loa.KeyOf(told) == "db.full" {
+		return loa.Errorf(loa.Full, "upload.disk_full").Because(err)
 	}
-	if err := syncFolder(filepath.Dir(folder)); err != nil {
-		return full(fmt.Errorf("make folder: %w", err))
-	}
-	return nil
-}
-
-// syncFolder makes the names in a folder durable: a file's own fsync does not.
-func syncFolder(folder string) error {
-	f, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
-}
-
-// full tells a person when the disk has no room; any other error passes.
-func full(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return loa.Errorf(loa.Unavailable, "upload.disk_full").Because(err)
-	}
-	return err
+	return told
 }
 
 // Whole takes a file that is here already, from its beginning to its end.

@@ -76,7 +76,7 @@ func (r *Room) Sweep(ctx context.Context) (n int, err error) {
 	}
 	for _, id := range old {
 		if err := os.RemoveAll(r.folder(id)); err != nil {
-			return 0, fmt.Errorf("forget uploads: %w", full(err))
+			return 0, fmt.Errorf("forget uploads: %w", r.told(err))
 		}
 	}
 	err = r.write(ctx, loa.System(), func(tx *db.Tx) (journal.Entry, error) {

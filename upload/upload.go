@@ -131,8 +131,8 @@ func (r *Room) Begin(ctx context.Context, who loa.Actor, path loa.Path, origin O
 		u = Upload{ID: u.ID, Person: who.ID, Path: path, Name: clean(name), Origin: origin, Bytes: bytes,
 			State: Open, Rasps: -1, MadeAt: tx.NowMS(), refusedArgs: "[]"}
 		// The folder first: a row without one would look like one with no pieces.
-		if err := makeFolder(r.folder(u.ID)); err != nil {
-			return journal.Entry{}, err
+		if err := db.MakeFolder(r.folder(u.ID)); err != nil {
+			return journal.Entry{}, r.told(fmt.Errorf("make folder: %w", err))
 		}
 		return journal.Entry{Verb: "upload.begun", Path: path, Subject: u.ID, Data: map[string]any{"origin": origin}}, insert(tx, u)
 	})
@@ -244,7 +244,7 @@ func (r *Room) Remove(ctx context.Context, who loa.Actor, id string) error {
 			return journal.Entry{}, loa.Errorf(loa.Conflict, "upload.taken")
 		}
 		if err := os.RemoveAll(r.folder(id)); err != nil {
-			return journal.Entry{}, full(err)
+			return journal.Entry{}, r.told(err)
 		}
 		if err := tx.Discard(u.Source, u.Media); err != nil {
 			return journal.Entry{}, err

@@ -24,6 +24,8 @@ func Status(c loa.Code) int {
 		return http.StatusConflict
 	case loa.Unavailable:
 		return http.StatusServiceUnavailable
+	case loa.Full:
+		return http.StatusInsufficientStorage
 	}
 	return http.StatusInternalServerError
 }

@@ -26,6 +26,7 @@ type View struct {
 	Actor   loa.Actor
 	Path    string // of the request, with its query
 	Demo    bool
+	Short   string // why only what is vital is done now, as a key; "" when all is
 	Status  int
 	Fault   string // the sentence of what was just refused on this page
 	Data    any
@@ -71,7 +72,11 @@ func (v View) Here(address string) bool {
 }
 
 func (s *Site) view(r *http.Request, title string, data any) View {
-	return View{Title: title, Locale: s.Locale(r), Actor: Actor(r), Path: r.URL.RequestURI(), Demo: s.Demo,
+	short := ""
+	if err := s.short(); err != nil {
+		short = loa.KeyOf(err)
+	}
+	return View{Short: short, Title: title, Locale: s.Locale(r), Actor: Actor(r), Path: r.URL.RequestURI(), Demo: s.Demo,
 		Status: http.StatusOK, Data: data, Request: RequestID(r), site: s, now: s.Clock.Now()}
 }
 

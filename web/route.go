@@ -43,9 +43,12 @@ type Route struct {
 	// Slow is what nobody does sixty times a minute and an attacker would: signing
 	// in, adding a key, asking to be let in.
 	Slow bool
+	// Vital works even when the disk is full, out of the room held back for it:
+	// signing in, stopping, approving.
+	Vital bool
 }
 
-// Config is what all faces of one process share. Every field but the last two
+// Config is what all faces of one process share. Every field but the last three
 // must be set.
 type Config struct {
 	Catalog *lang.Catalog
@@ -55,6 +58,9 @@ type Config struct {
 	Hub     *Hub
 	TLS     bool // browsers reach the site by https: cookies are kept to it
 	Demo    bool // marks every page and print as simulated
+	// Short says why no work may be taken that could wait, nil when it may: the
+	// disk is full.
+	Short func() error
 }
 
 // Site is the ground all faces stand on.
@@ -100,7 +106,7 @@ func (s *Site) own() []Route {
 	return []Route{
 		{Pattern: "GET /static/{file}", Right: Public, Handle: s.assets.serve},
 		{Pattern: "GET /events", Right: loa.RightRead, Handle: s.events},
-		{Pattern: "POST /language", Right: Public, Handle: s.language},
+		{Pattern: "POST /language", Right: Public, Handle: s.language, Vital: true},
 	}
 }
 
@@ -118,6 +124,9 @@ func (s *Site) serve(route Route) http.Handler {
 			return
 		}
 		r, err := s.enter(r, route.Right)
+		if err == nil && !route.Vital && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			err = s.short()
+		}
 		if err == nil {
 			err = route.Handle(w, r)
 		}
@@ -125,6 +134,14 @@ func (s *Site) serve(route Route) http.Handler {
 			s.Fail(w, r, err)
 		}
 	})
+}
+
+// short is why only what is vital is done now.
+func (s *Site) short() error {
+	if s.Short == nil {
+		return nil
+	}
+	return s.Short()
 }
 
 // watch gives every request its id, its headers and its line in the log, and

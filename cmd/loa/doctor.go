@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -45,6 +46,7 @@ func doctor(ctx context.Context, a *app) error {
 		fmt.Fprintln(a.out, mark, what)
 	}
 	fmt.Fprintln(a.out)
+	checkRoom(c, say)
 	checkDatabase(ctx, c, say)
 	checkSounds(ctx, c, say)
 	checkKeys(ctx, c, say)
@@ -84,6 +86,29 @@ func checkDatabase(ctx context.Context, c node.Config, say func(bool, string)) {
 	if err := d.Close(); err != nil {
 		say(false, "database: "+err.Error())
 	}
+}
+
+// checkRoom says what the disk still takes and what is held back for the day it
+// is full.
+func checkRoom(c node.Config, say func(bool, string)) {
+	room, err := db.RoomOn(c.Dir)
+	if err != nil {
+		say(errors.Is(err, os.ErrNotExist), "disk: "+err.Error())
+		return
+	}
+	reserve := &db.Reserve{Dir: c.Dir}
+	held := reserve.Laid()
+	text := fmt.Sprintf("disk: %d MB free, %d MB held back for a full disk", room.Free>>20, held>>20)
+	if held == 0 {
+		text += " (loa serve lays the reserve as soon as there is room)"
+	}
+	if room.Files >= 0 {
+		text += fmt.Sprintf(", room for %d more files", room.Files)
+	}
+	if room.ReadOnly {
+		text += ", READ-ONLY"
+	}
+	say(!room.ReadOnly && room.Free > 256<<20 && (room.Files < 0 || room.Files > 1000), text)
 }
 
 // checkVoice has the configured engine say two words: it costs a cloud engine a

@@ -111,6 +111,8 @@ type Op struct {
 	Path string
 	Off  int64
 	Len  int
+	// Failed: a fault that was asked for struck it.
+	Failed bool
 }
 
 // The kinds of Op that change something or make it safe.
@@ -200,7 +202,9 @@ func (d *Disk) begin(kind string, n *node, off int64, length int) syscall.Errno 
 	if d.watch != nil {
 		d.watch(op, func(m Mode, seed uint64) *Image { return d.image(m, seed) })
 	}
-	return d.fails(op)
+	e := d.fails(op)
+	d.log[len(d.log)-1].Failed = e != 0
+	return e
 }
 
 func (d *Disk) write(n *node, b []byte, off int64) syscall.Errno {
@@ -350,18 +354,22 @@ func (c change) apply(of func(*node) *Entry, keep func(sector int) bool) {
 	}
 }
 
-// safe is the plane that no change since has touched.
-func (d *Disk) safe() (root *Entry, of func(*node) *Entry) {
+// plane is the live one, or the one that no change since has touched.
+func (d *Disk) plane(live bool) (root *Entry, of func(*node) *Entry) {
 	seen := map[*node]*Entry{}
 	of = func(n *node) *Entry {
 		if e := seen[n]; e != nil {
 			return e
 		}
-		e := &Entry{Mode: n.mode, Target: n.target, data: n.safe.clone()}
+		data, names := n.safe, n.kept
+		if live {
+			data, names = n.live, n.names
+		}
+		e := &Entry{Mode: n.mode, Target: n.target, data: data.clone()}
 		seen[n] = e
 		if n.isDir() {
 			e.Names = map[string]*Entry{}
-			for name, to := range n.kept {
+			for name, to := range names {
 				e.Names[name] = of(to)
 			}
 		}
@@ -372,7 +380,7 @@ func (d *Disk) safe() (root *Entry, of func(*node) *Entry) {
 
 // image is what a cut now would leave.
 func (d *Disk) image(m Mode, seed uint64) *Image {
-	root, of := d.safe()
+	root, of := d.plane(m == Live)
 	r := rand.New(rand.NewPCG(seed, uint64(len(d.log)))) //nolint:gosec // a test that can be run again
 	switch m {
 	case Torn:

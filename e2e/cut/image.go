@@ -18,10 +18,11 @@ const (
 	Clean     Mode = iota // it is gone
 	Torn                  // the oldest of it is there, the next is torn at a sector, the rest is gone
 	Reordered             // any of it may be there, by sectors, in no order
+	Live                  // no cut: all of it is there, as after kill -9
 )
 
 // String names the mode.
-func (m Mode) String() string { return [...]string{"clean", "torn", "reordered"}[m] }
+func (m Mode) String() string { return [...]string{"clean", "torn", "reordered", "live"}[m] }
 
 // Image is the content of a disk at one moment. It is not changed any more.
 type Image struct {

@@ -30,6 +30,7 @@ type Devices struct {
 	Doors     []string                                   // MQTT addresses, "tcp://host:port"
 	Clock     loa.Clock
 	Say       func(error) string // the sentence of an error
+	Short     func() error       // why receipts must wait on their devices; nil: they need not
 	Log       *slog.Logger
 }
 
@@ -267,6 +268,11 @@ func (d *Devices) receipts(w http.ResponseWriter, r *http.Request) error {
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
+	}
+	if d.Short != nil {
+		if err := d.Short(); err != nil { // the device keeps them and comes again
+			return err
+		}
 	}
 	ack, err := d.Bulletins.Played(r.Context(), b)
 	if err != nil {
