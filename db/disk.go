@@ -150,6 +150,8 @@ func (r *Reserve) look() {
 			return // next time
 		}
 		r.short = nil
+	case !laid: // given up, by this process or the one before it, and not enough room to lay it again
+		r.short = loa.Errorf(loa.Full, "db.full")
 	}
 }
 

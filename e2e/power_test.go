@@ -56,6 +56,7 @@ type script struct {
 	key   seal.Key
 	next  int64 // receipt line
 	bytes []byte
+	peeks bool // the town is on a disk of ours
 
 	promises []promise
 	acked    atomic.Int64
@@ -113,10 +114,18 @@ func (s *script) now(id string) error {
 }
 
 func (s *script) stop(id string) error {
+	s.peeks = true
+	return s.stopped(id)
+}
+
+// stopped drafts a stop, approves it and says it.
+func (s *script) stopped(id string) error {
 	if status, body := s.town.Leader.Post("/bulletins/"+id+"/stop/draft", nil); status != http.StatusOK {
 		return fmt.Errorf("draft stop: %d %s", status, body)
 	}
-	s.town.Peek()
+	if s.peeks {
+		s.town.Peek()
+	}
 	b, err := s.town.Flow().Find(s.t.Context(), s.town.Leader.Actor(), id)
 	if err != nil {
 		return err

@@ -47,6 +47,7 @@ import (
 
 // Options say what kind of town is wanted.
 type Options struct {
+	Dir      string // an empty folder to live in, short enough for a socket; "": made and removed
 	Postgres bool   // otherwise SQLite
 	Servers  int    // 1 if zero; more need Postgres and get a NATS server between them
 	Agents   int    // speakers, dealt out over the servers
@@ -156,7 +157,10 @@ func Start(t testing.TB, o Options) *Town {
 	if o.Servers == 0 {
 		o.Servers = 1
 	}
-	dir, err := os.MkdirTemp("", "loa-e2e-") //nolint:usetesting // t.TempDir is too long for a Unix socket
+	dir, err := o.Dir, error(nil)
+	if dir == "" {
+		dir, err = os.MkdirTemp("", "loa-e2e-") //nolint:usetesting // t.TempDir is too long for a Unix socket
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +173,9 @@ func Start(t testing.TB, o Options) *Town {
 			}
 			return
 		}
-		_ = os.RemoveAll(dir) // a temporary folder: the system's to clean otherwise
+		if o.Dir == "" {
+			_ = os.RemoveAll(dir) // a temporary folder: the system's to clean otherwise
+		}
 	})
 	if w.home = "vn/98"; o.Station {
 		w.home = Commune
@@ -400,6 +406,17 @@ func (s *Server) Ended(patience time.Duration) error {
 	}
 }
 
+// Refused starts a process that is not to start, and gives what it says.
+func (s *Server) Refused() string {
+	cmd := exec.Command(s.town.binary, "serve")
+	cmd.Env = append(os.Environ(), s.Env...)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		s.town.T.Fatalf("it started: %s", out)
+	}
+	return string(out)
+}
+
 // Kill ends the process as a power cut does.
 func (s *Server) Kill() {
 	if s.cmd != nil && s.cmd.Process != nil {
@@ -615,11 +632,17 @@ func (o *Officer) Yes(payload []byte) wire.Approval {
 	return yes
 }
 
-// At signs the person in at one server with a single-use link.
-func (o *Officer) At(s *Server) *Officer {
+// Link is a single-use link for signing in.
+func (o *Officer) Link() (token string) {
 	w := o.town
 	token, err := (&people.Register{DB: w.DB, RPID: w.Config.RPID(), Origin: w.Config.Origin}).NewLink(w.T.Context(), loa.System(), o.ID, time.Hour)
 	w.must(err)
+	return token
+}
+
+// At signs the person in at one server with a single-use link.
+func (o *Officer) At(s *Server) *Officer {
+	w, token := o.town, o.Link()
 	o.on = s
 	if status, body := o.Post("/sign-in/link/"+token, nil); status != http.StatusSeeOther {
 		w.T.Fatalf("sign in: %d %s", status, body)
