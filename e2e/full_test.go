@@ -124,7 +124,7 @@ func TestFullDisk(t *testing.T) {
 			if err := town.Author.PlayNow(waiting); err != nil {
 				t.Errorf("place: %v", err)
 			}
-			if err := (&script{t: t, town: town}).stopped(sounding); err != nil {
+			if err := (&script{t: t, town: town}).stop(sounding); err != nil {
 				t.Errorf("stop: %v", err)
 			}
 			unbroken(t, town)

@@ -477,6 +477,19 @@ func (a *Agent) Start() {
 	}()
 }
 
+// Key is the box's own, for a test that speaks in its place. The file is the sum,
+// a counter and the identity, a line each (docs/decisions/0038-what-a-speaker-wrote-down.md).
+func (a *Agent) Key() seal.Key {
+	b, err := os.ReadFile(filepath.Join(a.Dir, "identity.a"))
+	a.town.must(err)
+	var identity struct{ Seed []byte }
+	parts := bytes.SplitN(b, []byte("\n"), 3)
+	a.town.must(json.Unmarshal(parts[len(parts)-1], &identity))
+	key, err := seal.KeyFromSeed(identity.Seed)
+	a.town.must(err)
+	return key
+}
+
 // Stop ends the agent and waits for it.
 func (a *Agent) Stop() {
 	a.cancel()

@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -41,6 +42,23 @@ func replace(name string, b []byte) error {
 		return fmt.Errorf("write %s: %w", filepath.Base(name), errors.Join(err, os.Remove(f.Name())))
 	}
 	return syncDir(filepath.Dir(name))
+}
+
+// summed puts the SHA-256 of b on a line before it, so that a bit that turned on
+// the disk is not believed: in a roster it could be another passkey's person.
+func summed(b []byte) []byte { return append([]byte(loa.Hash(b)+"\n"), b...) }
+
+// unsummed takes the sum off again. A file of an earlier version has none and
+// begins with its first brace, which no turned bit makes of a hex digit.
+func unsummed(b []byte) ([]byte, error) {
+	if bytes.HasPrefix(b, []byte("{")) {
+		return b, nil
+	}
+	sum, body, _ := bytes.Cut(b, []byte("\n"))
+	if string(sum) != loa.Hash(body) {
+		return nil, loa.Errorf(loa.Invalid, "signer.file_damaged")
+	}
+	return body, nil
 }
 
 func syncDir(dir string) error {

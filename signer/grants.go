@@ -171,6 +171,9 @@ func readGrant(dir, hash string) (f grantFile, g wire.Grant, err error) {
 	if err != nil {
 		return f, g, fmt.Errorf("read grant: %w", err)
 	}
+	if b, err = unsummed(b); err != nil {
+		return f, g, fmt.Errorf("read grant: %w", err)
+	}
 	if err := seal.Decode(b, maxGrantFile, &f); err != nil {
 		return f, g, fmt.Errorf("read grant: %w", err)
 	}
@@ -197,5 +200,5 @@ func saveGrant(dir string, f grantFile) error {
 	if err != nil {
 		return fmt.Errorf("write grant: %w", err)
 	}
-	return writeFile(grantName(dir, loa.Hash(f.Grant)), b)
+	return writeFile(grantName(dir, loa.Hash(f.Grant)), summed(b))
 }

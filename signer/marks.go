@@ -49,28 +49,11 @@ type marks struct {
 // wrong marks it could give one number to two warrants. A missing file does
 // too: whoever could delete it could make the signer forget.
 func openMarks(dir string) (*marks, error) {
-	name := filepath.Join(dir, "marks.log")
-	b, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, loa.Errorf(loa.NotFound, "signer.marks_lost").Because(err)
-	}
+	m, err := readMarks(dir)
 	if err != nil {
-		return nil, fmt.Errorf("read marks: %w", err)
+		return nil, err
 	}
-	m := &marks{last: map[string]Mark{}}
-	for line := range bytes.Lines(b) {
-		if !bytes.HasSuffix(line, []byte("\n")) {
-			break
-		}
-		var k Mark
-		if err := seal.Decode(line, maxMark, &k); err != nil {
-			return nil, loa.Errorf(loa.Invalid, "signer.marks_damaged").Because(err)
-		}
-		if _, err := m.fresh([]Mark{k}); err != nil {
-			return nil, loa.Errorf(loa.Invalid, "signer.marks_damaged").Because(err)
-		}
-		m.last[k.Name] = k
-	}
+	name := filepath.Join(dir, "marks.log")
 	whole, err := lines(m.list())
 	if err != nil {
 		return nil, err
@@ -86,10 +69,62 @@ func openMarks(dir string) (*marks, error) {
 	return m, nil
 }
 
+// readMarks changes nothing on the disk.
+func readMarks(dir string) (*marks, error) {
+	name := filepath.Join(dir, "marks.log")
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, loa.Errorf(loa.NotFound, "signer.marks_lost").Because(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read marks: %w", err)
+	}
+	m := &marks{last: map[string]Mark{}}
+	for line := range bytes.Lines(b) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break
+		}
+		k, err := readMark(line)
+		if err != nil {
+			return nil, loa.Errorf(loa.Invalid, "signer.marks_damaged").Because(err)
+		}
+		if _, err := m.fresh([]Mark{k}); err != nil {
+			return nil, loa.Errorf(loa.Invalid, "signer.marks_damaged").Because(err)
+		}
+		m.last[k.Name] = k
+	}
+	return m, nil
+}
+
+// markLine is a mark with a sum over it: a bit that turned in a number would
+// otherwise read as another number.
+type markLine struct {
+	Name   string `json:"name"`
+	Number int64  `json:"number"`
+	Hash   string `json:"hash"`
+	Sum    string `json:"sum"` // the first 16 hex digits of SHA-256 of name, number and hash; "" in lines of an earlier version
+}
+
+func (k Mark) sum() string {
+	return loa.Hash(fmt.Appendf(nil, "%s\n%d\n%s", k.Name, k.Number, k.Hash))[:16]
+}
+
+func readMark(line []byte) (Mark, error) {
+	var l markLine
+	if err := seal.Decode(line, maxMark, &l); err != nil {
+		return Mark{}, err
+	}
+	k := Mark{l.Name, l.Number, l.Hash}
+	if l.Sum != "" && l.Sum != k.sum() {
+		return Mark{}, errors.New("the sum of a mark does not fit")
+	}
+	return k, nil
+}
+
 func lines(all []Mark) ([]byte, error) {
 	var b []byte
 	for _, k := range all {
-		line, err := json.Marshal(k)
+		line, err := json.Marshal(markLine{k.Name, k.Number, k.Hash, k.sum()})
 		if err != nil {
 			return nil, fmt.Errorf("write marks: %w", err)
 		}

@@ -265,6 +265,9 @@ func loadRoster(dir string, demo bool) (Roster, error) {
 	if err != nil {
 		return Roster{}, fmt.Errorf("read roster: %w", err)
 	}
+	if b, err = unsummed(b); err != nil {
+		return Roster{}, fmt.Errorf("read roster: %w", err)
+	}
 	var r Roster
 	if err := seal.Decode(b, maxRoster, &r); err != nil {
 		return Roster{}, fmt.Errorf("read roster: %w", err)
@@ -289,7 +292,7 @@ func saveRoster(dir string, r Roster, demo bool) error {
 	if err := back.check(demo); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, "roster.json"), b)
+	return writeFile(filepath.Join(dir, "roster.json"), summed(b))
 }
 
 // Bootstrap adds a member to the roster in dir, with nobody's approval: the

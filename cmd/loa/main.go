@@ -42,6 +42,7 @@ func commands() []command {
 		{"sign", "", "run the signer, the only process that opens authority keys", sign},
 		{"demo", "[-once]", "run a whole invented province with twelve speakers", demo},
 		{"doctor", "", "say how this machine is configured and what is wrong", doctor},
+		{"check", "", "compare everything that is kept with its hashes, seals and numbers", check},
 		{"key", "province -path P -communes A,B | member -login L -duties approve,stop,place,policy,roster -paths P,…",
 			"make the keys of a province, begin the list of people the signer believes", key},
 		{"user", "add -login L -name N [-unit P] | link -login L", "add a person, make a sign-in link", user},
