@@ -137,7 +137,7 @@ func TestFullDisk(t *testing.T) {
 			if err := os.RemoveAll(fillers); err != nil {
 				t.Fatal(err)
 			}
-			town.Eventually("work again", 10*time.Second, func() bool { return type1(town, "Có chỗ rồi") != "" })
+			town.Eventually("work again", 10*time.Second, func() bool { return type1(t.Context(), town, "Có chỗ rồi") != "" })
 			if reserve.Laid() == 0 {
 				t.Error("the work goes on and no reserve is laid")
 			}

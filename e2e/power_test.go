@@ -82,7 +82,7 @@ func exists(q string, args ...any) func(*db.Tx, *e2e.Left) error {
 }
 
 func (s *script) draft(i int) error {
-	id := type1(s.town, fmt.Sprintf("Bản thảo %d", i))
+	id := type1(s.t.Context(), s.town, fmt.Sprintf("Bản thảo %d", i))
 	if id == "" {
 		return errors.New("draft not acknowledged")
 	}

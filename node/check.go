@@ -23,23 +23,9 @@ import (
 //
 // The signer's folder is read where this user may read it.
 func Check(ctx context.Context, c Config, say func(ok bool, what string)) {
-	d, err := db.Open(ctx, c.Database, loa.WallClock{})
-	if err != nil {
-		say(false, "database: "+err.Error())
-		return
-	}
-	defer d.Close()
-	faults, err := d.Check(ctx)
-	report(say, "database: pages and references", faults, err)
-	var line bulletin.Checked
-	err = d.Read(ctx, func(tx *db.Tx) error {
-		line, err = bulletin.Check(tx)
-		return err
-	})
-	report(say, "bulletins, approvals, warrants, receipts", line.Faults, err)
-
+	line := CheckDatabase(ctx, c, say)
 	blobs := &db.Blobs{Dir: c.Blobs}
-	faults = nil
+	var faults []string
 	for _, hash := range line.Sounds {
 		if _, err := blobs.Get(hash); err != nil {
 			faults = append(faults, err.Error())
@@ -47,7 +33,7 @@ func Check(ctx context.Context, c Config, say func(ok bool, what string)) {
 	}
 	report(say, fmt.Sprintf("%d sounds that bulletins need", len(line.Sounds)), faults, nil)
 
-	_, err = LoadRoot(c.Keys)
+	_, err := LoadRoot(c.Keys)
 	if err == nil {
 		_, err = LoadKeys(c.Keys)
 	}
@@ -62,6 +48,24 @@ func Check(ctx context.Context, c Config, say func(ok bool, what string)) {
 	if err == nil {
 		report(say, "numbers that are out", behind(line.Numbers, marks), nil)
 	}
+}
+
+// CheckDatabase is the part of Check that reads the database.
+func CheckDatabase(ctx context.Context, c Config, say func(ok bool, what string)) (line bulletin.Checked) {
+	d, err := db.Open(ctx, c.Database, loa.WallClock{})
+	if err != nil {
+		say(false, "database: "+err.Error())
+		return line
+	}
+	defer d.Close()
+	faults, err := d.Check(ctx)
+	report(say, "database: pages and references", faults, err)
+	err = d.Read(ctx, func(tx *db.Tx) error {
+		line, err = bulletin.Check(tx)
+		return err
+	})
+	report(say, "bulletins, approvals, warrants, receipts", line.Faults, err)
+	return line
 }
 
 // behind lists the numbers that are out and that the signer does not remember:

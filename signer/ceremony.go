@@ -157,5 +157,5 @@ func writeFolder(dir string, v *vault, c Ceremony, private map[string]seal.Key) 
 	if err != nil {
 		return fmt.Errorf("write root: %w", err)
 	}
-	return writeFile(filepath.Join(dir, "root.json"), root)
+	return writeFile(filepath.Join(dir, "root.json"), summed(root))
 }

@@ -152,6 +152,9 @@ func loadRoot(dir string) (seal.Root, error) {
 	if err != nil {
 		return seal.Root{}, fmt.Errorf("read root: %w", err)
 	}
+	if b, err = unsummed(b); err != nil {
+		return seal.Root{}, fmt.Errorf("read root: %w", err)
+	}
 	var root seal.Root
 	if err := seal.Decode(b, seal.MaxDocument, &root); err != nil {
 		return seal.Root{}, fmt.Errorf("read root: %w", err)
