@@ -46,6 +46,10 @@ bench-push: tools-storm ## one warrant to 1,000, 5,000 and 10,000 devices, throu
 build: ## the two programs, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/loa ./cmd/loa-speaker
 
+.PHONY: packages
+packages: ## Debian packages of loa-speaker for amd64, arm64, armhf, in dist/
+	./scripts/packages dist
+
 .PHONY: tools
 tools:
 	@./scripts/tools ffmpeg espeak-ng poppler-utils

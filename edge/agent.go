@@ -30,6 +30,7 @@ type Config struct {
 	PullEvery    time.Duration // and then this often, a quarter more or less; 60 s
 	Volume       int           // percent the box is set to; 100
 	Version      string        // of the program, said in beats
+	Updates      Updates       // how the program is replaced; without a product never
 	HTTP         *http.Client  // nil for the agent's own (transport.go); calls carry their own timeouts
 }
 
@@ -45,6 +46,9 @@ func (c Config) filled() (Config, error) {
 	}
 	if c.HTTP == nil {
 		c.HTTP = &http.Client{Transport: transport()}
+	}
+	if c.Updates.Every <= 0 {
+		c.Updates.Every = updateEvery
 	}
 	for _, d := range []struct {
 		of    *time.Duration
@@ -77,13 +81,16 @@ type agent struct {
 	root     seal.Root
 	began    time.Time
 
-	life   context.Context //nolint:containedctx // streams outlive the call that opens them, not the agent
-	end    context.CancelFunc
-	tail   *tail         // the last lines of the log
-	again  chan struct{} // a setting said: start again
-	trust  atomic.Pointer[seal.Trust]
-	sounds sync.WaitGroup // now warrants on their way to the player
-	known  sync.Map       // hashes of now warrants that need nothing more in this run
+	life    context.Context //nolint:containedctx // streams outlive the call that opens them, not the agent
+	end     context.CancelFunc
+	tail    *tail         // the last lines of the log
+	again   chan struct{} // a setting said: start again
+	trust   atomic.Pointer[seal.Trust]
+	sounds  sync.WaitGroup // now warrants on their way to the player
+	known   sync.Map       // hashes of now warrants that need nothing more in this run
+	heard   atomic.Bool    // a beacon came in this run and held
+	sounded atomic.Bool    // the output took samples
+	news    atomic.Pointer[news]
 
 	wake   chan struct{}  // the plan, the clock or what is on disk changed
 	want   chan struct{}  // something named is not on disk
@@ -116,7 +123,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := a.settle(); err != nil {
 		return err
 	}
-	return together(ctx, a.play, a.hearPlayer, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell, a.restart)
+	return together(ctx, a.play, a.hearPlayer, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell, a.restart, a.update)
 }
 
 func open(cfg Config, d disk, box machine) (*agent, error) {

@@ -28,6 +28,9 @@ func (a *agent) whole(b wire.Beat) wire.Beat {
 	b.Volume, b.DiskFree, b.OffsetUS, b.Clock = a.volume(), a.keep.free(), a.clock.offset(), a.clock.state()
 	b.Plan, b.Version = a.keep.now().PlanVersion, a.cfg.Version
 	b.Uptime = int64(a.cfg.Clock.Now().Sub(a.began) / time.Second)
+	if n := a.news.Load(); n != nil {
+		b.Release, b.Update, b.UpdateWhy = n.release, n.state, n.why[:min(64, len(n.why))]
+	}
 	return b
 }
 

@@ -30,16 +30,22 @@ type client struct {
 }
 
 func (c client) do(ctx context.Context, method, path string, body []byte, token string) (*http.Response, error) {
+	return c.ask(ctx, method, path, body, func(h http.Header) {
+		if body != nil {
+			h.Set("Content-Type", "application/json")
+		}
+		if token != "" {
+			h.Set("Authorization", "Loa "+token)
+		}
+	})
+}
+
+func (c client) ask(ctx context.Context, method, path string, body []byte, set func(http.Header)) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.base, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("ask node: %w", err)
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Loa "+token)
-	}
+	set(req.Header)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, loa.Errorf(loa.Unavailable, "node.unreachable").Because(err)

@@ -14,7 +14,9 @@
 // (6 is the speaker's stage on the outward line of a bulletin; 7 is the node's.)
 // fetch.go brings the sounds ahead of their minute, clock.go keeps the time by
 // sealed answers, sound.go is where samples leave the program, client.go speaks
-// HTTP, push.go MQTT, enrol.go makes a box a speaker.
+// HTTP, push.go MQTT, enrol.go makes a box a speaker. update.go brings another
+// program and launch.go, in the program the box was made with, lets it prove
+// itself.
 //
 // Without a network everything planned goes on from disk: the plan for its 72
 // hours, receipts wait, numbers rise. Without knowing the time nothing sounds.

@@ -52,6 +52,9 @@ func (a *agent) fetchAll(ctx context.Context) error {
 	for hash := range st.Pending {
 		needed[hash] = true
 	}
+	if st.Beacon.Release != nil {
+		needed[st.Beacon.Release.Hash] = true
+	}
 	var errs []error
 	sounds := a.phraseSounds(needed) // before anything else
 	for _, s := range h.plan.Slots {

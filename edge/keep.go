@@ -67,15 +67,16 @@ type state struct {
 
 // beacons is what the last accepted beacon named.
 type beacons struct {
-	Number     int64    `json:"number"`
-	Time       int64    `json:"time"` // UTC ms by the node
-	Plan       string   `json:"plan"`
-	PlanV      int64    `json:"plan_v"`
-	Now        []string `json:"now"`
-	Policies   []string `json:"policies"`
-	Phrases    string   `json:"phrases,omitempty"`
-	Placements int64    `json:"placements"`
-	Placed     int64    `json:"placed"` // value of Placements the placement held answers to
+	Number     int64       `json:"number"`
+	Time       int64       `json:"time"` // UTC ms by the node
+	Plan       string      `json:"plan"`
+	PlanV      int64       `json:"plan_v"`
+	Now        []string    `json:"now"`
+	Policies   []string    `json:"policies"`
+	Phrases    string      `json:"phrases,omitempty"`
+	Placements int64       `json:"placements"`
+	Release    *wire.Offer `json:"release,omitempty"`
+	Placed     int64       `json:"placed"` // value of Placements the placement held answers to
 }
 
 // old reports whether at now nothing was heard for so long that a key may have

@@ -111,7 +111,9 @@ func (a *agent) play(ctx context.Context) error {
 			if !a.rest(ctx, time.Second) {
 				break
 			}
+			continue
 		}
+		a.sounded.Store(true)
 	}
 	return p.out.Close()
 }

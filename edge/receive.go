@@ -154,7 +154,7 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 				s.forget(c.Mark)
 			}
 			s.Beacon = beacons{Number: c.Number, Time: c.Time, Plan: c.Plan, PlanV: c.PlanVersion, Now: c.Now,
-				Policies: c.Policies, Placements: c.Placements, Placed: s.Beacon.Placed}
+				Policies: c.Policies, Placements: c.Placements, Placed: s.Beacon.Placed, Release: c.Release}
 			s.Beacon.Phrases = c.Phrases
 			s.Trust, s.Epoch = c.Trust, max(c.Epoch, s.Epoch)
 			if root := t.Root(); root.Version > 0 {
@@ -172,6 +172,7 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 		}
 		a.trust.Store(t)
 	}
+	a.heard.Store(true)
 	return a.adopt(ctx)
 }
 

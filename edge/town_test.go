@@ -26,18 +26,19 @@ const commune loa.Path = "vn/97/97001"
 
 // town is a very small node that really seals what it says.
 type town struct {
-	t         *testing.T
-	root      seal.Root
-	rootKey   seal.Key
-	rotations [][]byte         // from the first root on
-	stream    http.HandlerFunc // of every mount
-	logs      chan wire.Log
-	authority seal.Key
-	dispatch  seal.Key
-	beaconKey seal.Key
-	code      string
-	server    *httptest.Server
-	lines     chan wire.Line // what receipts brought, verified
+	t          *testing.T
+	root       seal.Root
+	rootKey    seal.Key
+	rotations  [][]byte         // from the first root on
+	stream     http.HandlerFunc // of every mount
+	logs       chan wire.Log
+	authority  seal.Key
+	dispatch   seal.Key
+	beaconKey  seal.Key
+	releaseKey seal.Key
+	code       string
+	server     *httptest.Server
+	lines      chan wire.Line // what receipts brought, verified
 
 	mu          sync.Mutex
 	away        bool
@@ -45,6 +46,8 @@ type town struct {
 	delegations [][]byte
 	docs        map[string][]byte
 	media       map[string][]byte
+	programs    map[string][]byte
+	ranges      []string // what was asked of them
 	beacon      wire.Beacon
 	slots       []wire.Slot
 	mutes       []wire.Mute
@@ -69,13 +72,13 @@ func micros() int64 { return time.Now().UnixMicro() }
 func newTown(t *testing.T) *town {
 	rootKey := must(seal.NewKey())
 	n := &town{
-		t: t, authority: must(seal.NewKey()), dispatch: must(seal.NewKey()), beaconKey: must(seal.NewKey()),
+		t: t, authority: must(seal.NewKey()), dispatch: must(seal.NewKey()), beaconKey: must(seal.NewKey()), releaseKey: must(seal.NewKey()), programs: map[string][]byte{},
 		rootKey: rootKey, logs: make(chan wire.Log, 10),
 		root: seal.Root{Name: "town", Keys: []string{seal.EncodePublic(rootKey.Public)}, Threshold: 1, Demo: true},
 		docs: map[string][]byte{}, media: map[string][]byte{}, lines: make(chan wire.Line, 100),
 	}
 	n.code = "ABCD2345." + n.root.Fingerprint()[:16]
-	for role, k := range map[seal.Role]seal.Key{seal.Authority: n.authority, seal.Dispatch: n.dispatch, seal.Beacon: n.beaconKey} {
+	for role, k := range map[seal.Role]seal.Key{seal.Authority: n.authority, seal.Dispatch: n.dispatch, seal.Beacon: n.beaconKey, seal.Release: n.releaseKey} {
 		d := seal.Delegation{Kind: "delegation", Role: role, Keys: []string{seal.EncodePublic(k.Public)}, Threshold: 1,
 			Paths: []loa.Path{commune}, Classes: wire.Classes(), From: 1, Until: micros()/1000 + 1e9}
 		b := n.seal(seal.DelegationType, d, rootKey)
@@ -102,6 +105,10 @@ func newTown(t *testing.T) *town {
 	})
 	mux.HandleFunc("GET /device/v1/doc/{hash}", func(w http.ResponseWriter, r *http.Request) { n.find(w, r, n.docs) })
 	mux.HandleFunc("GET /device/v1/media/{hash}", func(w http.ResponseWriter, r *http.Request) { n.find(w, r, n.media) })
+	mux.HandleFunc("GET /device/v1/program/{hash}", func(w http.ResponseWriter, r *http.Request) {
+		n.ranges = append(n.ranges, r.Header.Get("Range"))
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(n.programs[r.PathValue("hash")]))
+	})
 	mux.HandleFunc("POST /device/v1/receipts", n.receipts)
 	mux.HandleFunc("GET /device/v1/root/{fingerprint}", n.followers)
 	mux.HandleFunc("POST /device/v1/logs", func(w http.ResponseWriter, r *http.Request) {

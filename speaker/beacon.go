@@ -62,6 +62,9 @@ func WriteBeacon(tx *db.Tx, keys Keys, commune loa.Path) (journal.Emit, error) {
 		return journal.Emit{}, err
 	}
 	b.Now = append(b.Now, live...)
+	if b.Release, err = offered(tx, commune); err != nil {
+		return journal.Emit{}, err
+	}
 	if err := b.Check(); err != nil {
 		return journal.Emit{}, err
 	}

@@ -49,16 +49,18 @@ func (r *Register) Beats(ctx context.Context, beats []wire.Beat) error {
 	err := r.DB.Write(ctx, func(tx *db.Tx) error {
 		for _, b := range beats {
 			if _, err := tx.Exec(`INSERT INTO health
-				(box_id, at, state, slot, warrant, why, volume, disk_free, offset_us, clock, plan, version, uptime)
+				(box_id, at, state, slot, warrant, why, volume, disk_free, offset_us, clock, plan, version, uptime, offered, progress, progress_why)
 				SELECT id, CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT),
-					CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS BIGINT)
+					CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS BIGINT),
+					CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT)
 				FROM box WHERE id = ?
 				ON CONFLICT (box_id) DO UPDATE SET at = excluded.at, state = excluded.state, slot = excluded.slot,
 					warrant = excluded.warrant, why = excluded.why, volume = excluded.volume, disk_free = excluded.disk_free,
 					offset_us = excluded.offset_us, clock = excluded.clock, plan = excluded.plan,
-					version = excluded.version, uptime = excluded.uptime`,
+					version = excluded.version, uptime = excluded.uptime,
+					offered = excluded.offered, progress = excluded.progress, progress_why = excluded.progress_why`,
 				tx.NowMS(), b.State, b.Slot, b.Warrant, b.Why, b.Volume, b.DiskFree, b.OffsetUS, b.Clock, b.Plan, b.Version, b.Uptime,
-				b.Device); err != nil {
+				b.Release, b.Update, b.UpdateWhy, b.Device); err != nil {
 				return err
 			}
 		}

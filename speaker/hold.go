@@ -43,29 +43,31 @@ func DocumentTx(tx *db.Tx, hash string) (b []byte, err error) {
 // Believe takes in the sealed delegations a ceremony made, so that devices can
 // fetch them. They are listed under each path they speak for.
 func (r *Register) Believe(ctx context.Context, delegations [][]byte) error {
-	return r.DB.Write(ctx, func(tx *db.Tx) error {
-		for _, b := range delegations {
-			o, err := seal.Open(b, seal.MaxDocument)
-			if err != nil {
-				return err
-			}
-			var d seal.Delegation
-			if err := seal.Decode(o.Payload, seal.MaxDocument, &d); err != nil {
-				return err
-			}
-			hash, err := Keep(tx, seal.DelegationType, d.Paths[0], b)
-			if err != nil {
-				return err
-			}
-			for _, p := range d.Paths {
-				if _, err := tx.Exec(`INSERT INTO delegation (hash, path, until) VALUES (?, ?, ?) ON CONFLICT (hash, path) DO NOTHING`,
-					hash, p, d.Until); err != nil {
-					return fmt.Errorf("keep delegation: %w", err)
-				}
+	return r.DB.Write(ctx, func(tx *db.Tx) error { return believe(tx, delegations) })
+}
+
+func believe(tx *db.Tx, delegations [][]byte) error {
+	for _, b := range delegations {
+		o, err := seal.Open(b, seal.MaxDocument)
+		if err != nil {
+			return err
+		}
+		var d seal.Delegation
+		if err := seal.Decode(o.Payload, seal.MaxDocument, &d); err != nil {
+			return err
+		}
+		hash, err := Keep(tx, seal.DelegationType, d.Paths[0], b)
+		if err != nil {
+			return err
+		}
+		for _, p := range d.Paths {
+			if _, err := tx.Exec(`INSERT INTO delegation (hash, path, until) VALUES (?, ?, ?) ON CONFLICT (hash, path) DO NOTHING`,
+				hash, p, d.Until); err != nil {
+				return fmt.Errorf("keep delegation: %w", err)
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // Delegations lists the sealed delegations along a path, the country's first:

@@ -131,12 +131,13 @@ type Program struct {
 }
 
 // Install decides whether a release may replace a program now, and by which
-// build. Nothing older than what ran here once comes back, whoever offers it.
+// build. Nothing older than what ran here once comes back, whoever offers it; the
+// newest itself may, where its file was lost.
 func Install(r Release, p Program, now int64) (Build, error) {
 	switch {
 	case r.Product != p.Product:
 		return Build{}, loa.Errorf(loa.Forbidden, "release.other_product", r.Product)
-	case r.Number <= max(p.Number, p.Highest):
+	case r.Number <= p.Number || r.Number < p.Highest:
 		return Build{}, loa.Errorf(loa.Conflict, "release.old", r.Number, max(p.Number, p.Highest))
 	case p.Number < r.Replaces:
 		return Build{}, loa.Errorf(loa.Conflict, "release.steps", r.Replaces)

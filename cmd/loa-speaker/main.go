@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +13,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
+	"loa"
 	"loa/edge"
 )
 
@@ -33,6 +37,15 @@ It takes its settings from the environment:
 Exit codes: 0 ended by a signal, 1 something a person must mend, 2 wrong settings.
 `
 
+// product is whose program this is, as releases name it.
+const product = "loa-speaker"
+
+// version is the number of this program's release, which rises with each, and
+// the same as people say it. Whoever makes a release changes both.
+//
+//go:embed version.txt
+var version string
+
 // memory is what the garbage collector aims to stay below: a small board has
 // 64 MB for everything.
 const memory = 20 << 20
@@ -42,9 +55,10 @@ func main() {
 }
 
 func run(args []string, env func(string) string, out, errs io.Writer) int {
-	version := "unknown"
-	if b, ok := debug.ReadBuildInfo(); ok {
-		version = b.Main.Version
+	number, text, err := said(version)
+	if err != nil {
+		fmt.Fprintln(errs, "loa-speaker:", err)
+		return 2
 	}
 	if len(args) > 0 {
 		switch args[0] {
@@ -52,7 +66,7 @@ func run(args []string, env func(string) string, out, errs io.Writer) int {
 			fmt.Fprint(out, help)
 			return 0
 		case "--version":
-			fmt.Fprintln(out, version)
+			fmt.Fprintln(out, edge.VersionLine(product, text, number))
 			return 0
 		}
 		fmt.Fprint(errs, help)
@@ -65,14 +79,79 @@ func run(args []string, env func(string) string, out, errs io.Writer) int {
 		fmt.Fprintln(errs, "loa-speaker:", err)
 		return 2
 	}
-	c.Version = version
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := edge.Run(ctx, c); err != nil {
-		c.Log.Error("ended", "error", err)
-		return 1
+	launcher := env(edge.LaunchedBy)
+	if launcher == "" {
+		if launcher, err = os.Executable(); err != nil {
+			fmt.Fprintln(errs, "loa-speaker:", err)
+			return 1
+		}
+		l := edge.Launcher{Dir: c.Dir, Self: launcher, Number: number, Args: os.Args, Env: os.Environ(), Clock: loa.WallClock{}, Log: c.Log, Replace: syscall.Exec}
+		if code, own := l.Launch(ctx); !own {
+			return code
+		}
 	}
-	return 0
+	c.Version = text
+	c.Updates = edge.Updates{Product: product, Number: number, System: edge.System(built("GOARM"))}
+	onTrial := env(edge.ProveOn)
+	if c.Updates.Prove, err = proof(onTrial); err != nil {
+		fmt.Fprintln(errs, "loa-speaker:", err)
+		return 2
+	}
+	err = edge.Run(ctx, c)
+	switch {
+	case errors.Is(err, edge.ErrAgain) && onTrial != "": // the launcher waits for us
+		return edge.Again
+	case errors.Is(err, edge.ErrAgain):
+		err = syscall.Exec(launcher, os.Args, without(os.Environ(), edge.LaunchedBy)) // returns on an error only
+	case err == nil:
+		return 0
+	}
+	c.Log.Error("ended", "error", err)
+	return 1
+}
+
+// said reads version.txt.
+func said(s string) (number int64, text string, err error) {
+	if _, err = fmt.Sscan(s, &number, &text); err != nil || number < 1 {
+		return 0, "", fmt.Errorf("version.txt says %q", s)
+	}
+	return number, text, nil
+}
+
+// built is one setting this program was built with.
+func built(name string) string {
+	if b, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range b.Settings {
+			if s.Key == name {
+				return s.Value
+			}
+		}
+	}
+	return ""
+}
+
+// proof is how a program on trial tells its launcher that it works; nil if it is
+// on none.
+func proof(file string) (func() error, error) {
+	if file == "" {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(file)
+	if err != nil || n < 3 {
+		return nil, fmt.Errorf("%s is no file", edge.ProveOn)
+	}
+	return func() error {
+		f := os.NewFile(uintptr(n), "proof")
+		_, err := f.Write([]byte{1})
+		return errors.Join(err, f.Close())
+	}, nil
+}
+
+// without is an environment without one variable.
+func without(env []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(s string) bool { return strings.HasPrefix(s, name+"=") })
 }
 
 func config(env func(string) string, errs io.Writer) (edge.Config, error) {

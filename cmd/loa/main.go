@@ -48,6 +48,8 @@ func commands() []command {
 		{"user", "add -login L -name N [-unit P] | link -login L", "add a person, make a sign-in link", user},
 		{"unit", "import FILE [-dry-run] | national | list [P]", "bring administrative units into the register", units},
 		{"speaker", "list [P] | code POLE", "list speakers, make an enrolment code", speakers},
+		{"release", "key -o F -name N | trust -root F -path P -keys K,K -o F | make -number N -text T -o F SYSTEM=FILE… | seal -key F -o F RELEASE | join -o F SEALED… | import [-trust F] SEALED FILE… | list",
+			"make, seal and bring in programs for speakers", release},
 		{"voice", "normalize | say -o FILE", "show or speak what would be read out", speech},
 		{"journal", "verify [FILE…] | checkpoint", "hold the journal to its checkpoints, those in FILE too; print the newest", book},
 		{"backup", "FILE", "copy the database and list what else to keep", backup},

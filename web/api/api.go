@@ -50,6 +50,7 @@ func (d *Devices) routes() []route {
 		{"GET /device/v1/beacon/{path...}", d.beacon},
 		{"GET /device/v1/doc/{hash}", d.document},
 		{"GET /device/v1/media/{hash}", d.media},
+		{"GET /device/v1/program/{hash}", d.program},
 		{"GET /device/v1/placement/{device}", d.placement},
 		{"POST /device/v1/receipts", d.receipts},
 		{"POST /device/v1/logs", d.logs},
@@ -230,6 +231,26 @@ func (d *Devices) media(w http.ResponseWriter, r *http.Request) error {
 	}
 	forever(w)
 	w.Header().Set("Content-Type", "audio/mpeg")
+	http.ServeFile(w, r, file)
+	return nil
+}
+
+// program answers a file that a sealed release names; ranges let a box resume.
+func (d *Devices) program(w http.ResponseWriter, r *http.Request) error {
+	hash := r.PathValue("hash")
+	known, err := d.Speakers.IsProgram(r.Context(), hash)
+	if err == nil && !known {
+		err = loa.Errorf(loa.NotFound, "document.unknown")
+	}
+	if err != nil {
+		return err
+	}
+	file, err := d.Media(hash)
+	if err != nil {
+		return err
+	}
+	forever(w)
+	w.Header().Set("Content-Type", "application/octet-stream")
 	http.ServeFile(w, r, file)
 	return nil
 }

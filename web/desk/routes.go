@@ -140,6 +140,9 @@ func (d *desk) routes() []web.Route {
 
 		{Pattern: "GET /speakers", Right: loa.RightRead, Handle: d.speakers},
 		{Pattern: "GET /speakers/live", Right: loa.RightRead, Handle: d.speakersLive},
+		{Pattern: "GET /releases", Right: loa.RightSpeakers, Handle: d.releases},
+		{Pattern: "POST /releases/{hash}/widen", Right: loa.RightSpeakers, Handle: d.widenRelease},
+		{Pattern: "POST /releases/{hash}/pause", Right: loa.RightSpeakers, Handle: d.pauseRelease},
 		{Pattern: "GET /speakers/new", Right: loa.RightSpeakers, Handle: d.newSpeaker},
 		{Pattern: "POST /speakers", Right: loa.RightSpeakers, Handle: d.addPole},
 		{Pattern: "GET /poles/{code}", Right: loa.RightRead, Handle: d.pole},
