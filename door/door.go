@@ -5,6 +5,7 @@
 // still sign in and hear.
 //
 //	door.go    the listener; bytes out
+//	admit.go   how many may come in each second
 //	signin.go  who may come in, and for which topics
 //	nonces.go  no token opens twice
 //	beats.go   what devices say, who is there
@@ -50,6 +51,7 @@ type Config struct {
 	OnPresence func(device string, connected bool) // in order for each device
 
 	MaxDevices int // connected at once; 0 is DefaultDevices
+	SignIns    int // taken each second; 0 is DefaultSignIns
 	Log        *slog.Logger
 }
 
@@ -57,6 +59,7 @@ type Config struct {
 type Door struct {
 	config  Config
 	server  *natsd.Server
+	admit   *admission
 	devices *bus.Inside // speaks to devices and hears them
 	events  *bus.Inside // hears who left
 	nonces  *nonces
@@ -83,8 +86,11 @@ func Open(ctx context.Context, c Config) (*Door, error) {
 	if c.MaxDevices == 0 {
 		c.MaxDevices = DefaultDevices
 	}
+	if c.SignIns == 0 {
+		c.SignIns = DefaultSignIns
+	}
 	d := &Door{
-		config: c, nonces: newNonces(noncesPerDevice, 4*c.MaxDevices),
+		config: c, admit: newAdmission(c.SignIns, c.Clock), nonces: newNonces(noncesPerDevice, 4*c.MaxDevices),
 		here: map[string][]uint64{}, whose: map[uint64]string{}, refused: map[string]int64{},
 	}
 	if err := d.open(ctx); err != nil {
@@ -102,8 +108,12 @@ func Open(ctx context.Context, c Config) (*Door, error) {
 
 func (d *Door) open(ctx context.Context) error {
 	var err error
+	secure := d.config.TLS
+	if secure != nil {
+		secure = d.admit.before(secure)
+	}
 	d.server, err = natsd.MQTT(ctx, natsd.Options{
-		Addr: d.config.Addr, TLS: d.config.TLS, Dir: d.config.Dir, Log: d.config.Log, SignIn: d.signIn,
+		Addr: d.config.Addr, TLS: secure, Dir: d.config.Dir, Log: d.config.Log, SignIn: d.signIn,
 		// Room for those who are signing in, and for our own two.
 		MaxConnections: d.config.MaxDevices + d.config.MaxDevices/8 + 64,
 	})

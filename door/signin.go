@@ -23,7 +23,7 @@ func Password(token, placement []byte) string {
 // signIn decides about one CONNECT. The device is told no reason (MQTT has no
 // room for one); Counters and the log have it.
 func (d *Door) signIn(s natsd.SignIn) (natsd.Rights, error) {
-	p, err := d.check(s)
+	p, err := d.enter(s)
 	if err == nil {
 		err = d.arrived(p, s.Conn)
 	}
@@ -35,6 +35,16 @@ func (d *Door) signIn(s natsd.SignIn) (natsd.Rights, error) {
 		return natsd.Rights{}, err
 	}
 	return natsd.Rights{Subscribe: wire.Subscriptions(p), Publish: []string{wire.BeatTopic(p.Device)}}, nil
+}
+
+// enter waits for a turn, unless the handshake did, and checks.
+func (d *Door) enter(s natsd.SignIn) (wire.Placement, error) {
+	if d.config.TLS == nil {
+		if err := d.admit.enter(); err != nil {
+			return wire.Placement{}, err
+		}
+	}
+	return d.check(s)
 }
 
 // check proves that the one who connects holds the key of the device that it

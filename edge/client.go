@@ -134,18 +134,24 @@ func (c client) trust(ctx context.Context, place loa.Path) ([][]byte, error) {
 	return answer.Delegations, nil
 }
 
-func (c client) doors(ctx context.Context) ([]string, error) {
+// maxSpread bounds what a node can ask of speakers that lost it.
+const maxSpread = 5 * time.Minute
+
+// doors are where to sign in, and over how long those who lost their door
+// together are to come back.
+func (c client) doors(ctx context.Context) (all []string, spread time.Duration, err error) {
 	b, err := c.get(ctx, "/device/v1/doors", "")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var answer struct {
-		MQTT []string `json:"mqtt"`
+		MQTT   []string `json:"mqtt"`
+		Spread int64    `json:"spread"` // seconds
 	}
 	if err := json.Unmarshal(b, &answer); err != nil {
-		return nil, loa.Errorf(loa.Unavailable, "node.answer", http.StatusOK).Because(err)
+		return nil, 0, loa.Errorf(loa.Unavailable, "node.answer", http.StatusOK).Because(err)
 	}
-	return answer.MQTT, nil
+	return answer.MQTT, time.Duration(min(max(answer.Spread, 0), int64(maxSpread/time.Second))) * time.Second, nil
 }
 
 // media opens the bytes of a sound; the caller checks them.

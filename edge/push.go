@@ -17,9 +17,10 @@ const pushTime = 20 * time.Second // to connect or subscribe
 // push holds one MQTT connection to the node's door: beacons and now warrants
 // in, beats out. Without it the agent pulls; nothing is lost.
 func (a *agent) push(ctx context.Context) error {
+	var e entrance
 	for fails := 1; ; fails++ {
 		began := a.cfg.Clock.Now()
-		err := a.connection(ctx)
+		err := a.connection(ctx, &e)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to end: what broke off by that is no failure
 		}
@@ -27,21 +28,37 @@ func (a *agent) push(ctx context.Context) error {
 		if a.cfg.Clock.Now().Sub(began) > time.Minute {
 			fails = 1
 		}
-		if !a.rest(ctx, backOff(fails, 15*time.Minute)) {
+		wait := backOff(fails, 15*time.Minute)
+		if e.in { // everybody else may have lost it at the same moment
+			wait = max(wait, upTo(e.spread))
+		}
+		if !a.rest(ctx, wait) {
 			return nil
 		}
 	}
 }
 
-func (a *agent) connection(ctx context.Context) error {
+// entrance is what is known of the node's doors. It is asked for once and again
+// when none let us in: a call more for each of ten thousand speakers that come
+// back together.
+type entrance struct {
+	doors  []string
+	spread time.Duration
+	in     bool // the last connection stood
+}
+
+func (a *agent) connection(ctx context.Context, e *entrance) error {
+	e.in = false
 	if a.clock.state() == wire.ClockUnknown {
 		return loa.Errorf(loa.Unavailable, "clock.unknown") // a token needs a date
 	}
-	doors, err := a.client.doors(ctx)
-	if err != nil {
-		return err
+	if len(e.doors) == 0 {
+		var err error
+		if e.doors, e.spread, err = a.client.doors(ctx); err != nil {
+			return err
+		}
 	}
-	if len(doors) == 0 {
+	if len(e.doors) == 0 {
 		return loa.Errorf(loa.Unavailable, "door.none")
 	}
 	h, err := a.holdings()
@@ -63,11 +80,12 @@ func (a *agent) connection(ctx context.Context) error {
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
 		SetTLSConfig(tlsConfig(nil)).SetConnectTimeout(pushTime).SetWriteTimeout(pushTime).SetKeepAlive(time.Minute).SetOrderMatters(false).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
-	for _, d := range doors {
+	for _, d := range e.doors {
 		o.AddBroker(d)
 	}
 	c := mqtt.NewClient(o)
 	if err := done(ctx, c.Connect()); err != nil {
+		e.doors = nil
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer c.Disconnect(250)
@@ -90,6 +108,7 @@ func (a *agent) connection(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
+	e.in = true
 	nudge(a.pull) // what was said before we listened
 	a.standing("")
 	for {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"loa"
+	"loa/door"
 )
 
 // Config is everything a server is told, from the environment alone. A field's
@@ -38,6 +39,8 @@ type Config struct {
 	Lead       time.Duration `env:"LOA_LEAD"`             // how far ahead phát ngay starts
 	Flush      time.Duration `env:"LOA_BEAT_FLUSH"`       // how often beats are written
 	KeepSound  int           `env:"LOA_KEEP_SOUND"`       // months that sound is kept after it last could be heard
+	Devices    int           `env:"LOA_DEVICES"`          // connected to this process at once
+	SignIns    int           `env:"LOA_SIGN_INS"`         // devices taken in each second
 	// Speech; empty is espeak-ng alone.
 	VoiceEngine   string `env:"LOA_VOICE_ENGINE"`             // espeak-ng, command or fpt
 	VoiceFallback string `env:"LOA_VOICE_FALLBACK"`           // espeak-ng; empty: what fails, fails
@@ -48,6 +51,9 @@ type Config struct {
 	VoiceKey      string `env:"LOA_VOICE_KEY,secret"`         // of the account at the service
 	Passphrase    string `env:"LOA_SIGNER_PASSPHRASE,secret"` // handed to the child signer
 }
+
+// maxNumber bounds LOA_DEVICES and LOA_SIGN_INS: more than one process can hold.
+const maxNumber = 1_000_000
 
 // Months of LOA_KEEP_SOUND: as usual, and at most.
 const (
@@ -74,9 +80,13 @@ func FromEnv(getenv func(string) string) (Config, error) {
 			continue
 		}
 		if v.Field(i).Kind() == reflect.Int {
+			key, most := "config.months", maxKeepSound
+			if name != "LOA_KEEP_SOUND" {
+				key, most = "config.number", maxNumber
+			}
 			n, err := strconv.Atoi(s)
-			if err != nil || n < 1 || n > maxKeepSound {
-				return c, loa.Errorf(loa.Invalid, "config.months", name, maxKeepSound, s)
+			if err != nil || n < 1 || n > most {
+				return c, loa.Errorf(loa.Invalid, key, name, most, s)
 			}
 			v.Field(i).SetInt(int64(n))
 			continue
@@ -95,6 +105,12 @@ func (c Config) Filled() (Config, error) {
 	c.Dir = dir
 	if c.KeepSound == 0 {
 		c.KeepSound = keepSound
+	}
+	if c.Devices == 0 {
+		c.Devices = door.DefaultDevices
+	}
+	if c.SignIns == 0 {
+		c.SignIns = door.DefaultSignIns
 	}
 	for _, f := range []struct {
 		of    *string

@@ -94,11 +94,12 @@ func TestFromEnv(t *testing.T) {
 		Dir: dir, Database: "sqlite:" + filepath.Join(dir, "loa.db"), HTTP: "127.0.0.1:8080", MQTT: "127.0.0.1:1883",
 		Origin: "http://localhost:8080", Blobs: filepath.Join(dir, "blobs"), Keys: filepath.Join(dir, "keys"),
 		SignerDir: filepath.Join(dir, "signer"), Lead: 10 * time.Second, Flush: 5 * time.Second, KeepSound: 24,
+		Devices: 10_000, SignIns: 500,
 	}
 	full := node.Config{
 		Dir: dir, Database: "postgres://loa@db/loa", NATS: "nats://a:1,nats://b:2", HTTP: ":443", MQTT: ":8883",
 		Doors: "ssl://loa.example:8883", Origin: "https://loa.example", Blobs: "/b", Keys: "/k", Signer: "/s.sock", SignerDir: "/s",
-		TLSCert: "/c.pem", TLSKey: "/k.pem", Lead: time.Second, Flush: 2 * time.Second, KeepSound: 36, Passphrase: "mật khẩu",
+		TLSCert: "/c.pem", TLSKey: "/k.pem", Lead: time.Second, Flush: 2 * time.Second, KeepSound: 36, Devices: 15_000, SignIns: 300, Passphrase: "mật khẩu",
 	}
 	for _, c := range []struct {
 		name string
@@ -111,9 +112,11 @@ func TestFromEnv(t *testing.T) {
 			"LOA_DIR": dir, "LOA_DATABASE": full.Database, "LOA_NATS": full.NATS, "LOA_HTTP": ":443", "LOA_MQTT": ":8883",
 			"LOA_DOORS": full.Doors, "LOA_ORIGIN": full.Origin, "LOA_BLOBS": "/b", "LOA_KEYS": "/k", "LOA_SIGNER": "/s.sock",
 			"LOA_SIGNER_DIR": "/s", "LOA_TLS_CERT": "/c.pem", "LOA_TLS_KEY": "/k.pem", "LOA_LEAD": "1s", "LOA_BEAT_FLUSH": "2s", "LOA_KEEP_SOUND": "36",
-			"LOA_SIGNER_PASSPHRASE": "mật khẩu",
+			"LOA_SIGNER_PASSPHRASE": "mật khẩu", "LOA_DEVICES": "15000", "LOA_SIGN_INS": "300",
 		}, full, ""},
 		{"kept for no time", map[string]string{"LOA_KEEP_SOUND": "0"}, node.Config{}, "config.months"},
+		{"no devices", map[string]string{"LOA_DEVICES": "0"}, node.Config{}, "config.number"},
+		{"sign-ins in words", map[string]string{"LOA_SIGN_INS": "many"}, node.Config{}, "config.number"},
 		{"kept for years in words", map[string]string{"LOA_KEEP_SOUND": "2y"}, node.Config{}, "config.months"},
 		{"a time without a unit", map[string]string{"LOA_LEAD": "10"}, node.Config{}, "config.duration"},
 		{"a time of nought", map[string]string{"LOA_BEAT_FLUSH": "0s"}, node.Config{}, "config.duration"},

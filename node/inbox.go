@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"loa"
 	"loa/bus"
@@ -104,6 +105,16 @@ func (n *Node) revoked(device string, version int64) bool {
 	n.in.mu.Lock()
 	defer n.in.mu.Unlock()
 	return version < n.in.floors[device]
+}
+
+// spread is over how long this node's devices are to come back when they all
+// lost the door: as fast as it takes them in, and a half more for those that are
+// turned away. A few dozen come back at once.
+func (n *Node) spread() time.Duration {
+	n.in.mu.Lock()
+	boxes := len(n.in.places)
+	n.in.mu.Unlock()
+	return time.Duration(boxes) * time.Second * 3 / 2 / time.Duration(n.Config.SignIns)
 }
 
 // changed passes a change that any process made on to this one's pages.

@@ -90,6 +90,7 @@ type Node struct {
 	flushNow chan loa.Path
 	learnNow chan struct{}
 	book     *journal.Chain
+	ringNow  chan struct{}
 	calls    *voice.Callbacks // from a speech service; nil without one
 	reserve  *db.Reserve
 	failed   chan error // the disk did not do what it was told
@@ -102,7 +103,7 @@ type Node struct {
 // everything opened so far is closed again.
 func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	n = &Node{Config: c, opts: o, clock: o.Clock, log: o.Log, id: loa.NewID(o.Clock.Now()),
-		saying: make(chan spoken, 1024), flushNow: make(chan loa.Path, 1), learnNow: make(chan struct{}, 1),
+		saying: make(chan spoken, 1024), flushNow: make(chan loa.Path, 1), learnNow: make(chan struct{}, 1), ringNow: make(chan struct{}, 1),
 		reserve: &db.Reserve{Dir: c.Dir}, failed: make(chan error, 1),
 		in: inbox{beats: map[string]wire.Beat{}, floors: map[string]int64{}, places: map[string]loa.Path{}}}
 	defer func() {
@@ -161,12 +162,12 @@ func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	if err := n.learn(ctx); err != nil {
 		return n, err
 	}
-	certs, err := c.tls()
+	certs, err := c.tls(o.Clock)
 	if err != nil {
 		return n, err
 	}
 	if n.door, err = door.Open(ctx, door.Config{Addr: c.MQTT, TLS: certs, Clock: o.Clock,
-		Trust: n.trusted, Revoked: n.revoked, OnBeat: n.beat, Log: o.Log}); err != nil {
+		Trust: n.trusted, Revoked: n.revoked, OnBeat: n.beat, MaxDevices: c.room(o.Log), SignIns: c.SignIns, Log: o.Log}); err != nil {
 		return n, err
 	}
 	if n.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.HTTP); err != nil {
@@ -189,7 +190,7 @@ func (n *Node) openPages() error {
 	}
 	n.Hub = web.NewHub()
 	devices := &api.Devices{Speakers: n.Speakers, Bulletins: n.Bulletins, Media: n.Blobs.Path, Clock: n.clock, Log: n.log,
-		Say: func(err error) string { return catalog.Error("en", err) }, Doors: n.Doors(), Short: n.reserve.Short}
+		Say: func(err error) string { return catalog.Error("en", err) }, Doors: n.Doors(), Spread: n.spread, Short: n.reserve.Short}
 	site, err := web.New(web.Config{Catalog: catalog, People: n.People, Clock: n.clock, Log: n.log, Hub: n.Hub,
 		TLS: strings.HasPrefix(n.Config.Origin, "https:"), Demo: n.Root.Demo, Short: n.reserve.Short})
 	if err != nil {
@@ -232,7 +233,11 @@ func (n *Node) Doors() []string {
 	if n.Config.Doors != "" {
 		return strings.Split(n.Config.Doors, ",")
 	}
-	return []string{"tcp://" + n.door.Addr()}
+	scheme := "tcp://"
+	if n.Config.TLSCert != "" {
+		scheme = "ssl://"
+	}
+	return []string{scheme + n.door.Addr()}
 }
 
 // Addr is where pages and device calls are answered.
@@ -257,6 +262,7 @@ func (n *Node) Run(ctx context.Context) error {
 		work(j.name, func() error { n.repeat(ctx, j); return nil })
 	}
 	work("relay", func() error { return n.relay(ctx) })
+	work("beacons after a warning", func() error { return n.ring(ctx) })
 	work("beats", func() error { return n.beats(ctx) })
 	if n.child != nil {
 		work("signer", n.child.wait)
@@ -409,21 +415,10 @@ func (n *Node) checkpoint(ctx context.Context) (c journal.Checkpoint, err error)
 
 func (n *Node) country() loa.Path { return "vn" }
 
-func (c Config) tls() (*tls.Config, error) {
-	if c.TLSCert == "" {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("read certificate: %w", err)
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
-}
-
 // certificateEnds is when the certificate ends that this process shows, zero where
 // something in front of it does.
 func (c Config) certificateEnds() time.Time {
-	certs, err := c.tls()
+	certs, err := c.tls(loa.WallClock{})
 	if err != nil || certs == nil {
 		return time.Time{}
 	}

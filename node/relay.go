@@ -8,6 +8,7 @@ import (
 
 	"loa"
 	"loa/journal"
+	"loa/wire"
 )
 
 // lease is how long a process may take to speak a row before another may.
@@ -65,6 +66,12 @@ func (n *Node) speak(ctx context.Context, rows []journal.Pending, err error) {
 			continue
 		}
 		sent = append(sent, p.ID)
+		if strings.HasPrefix(p.Topic, wire.NowTopic("")) {
+			select {
+			case n.ringNow <- struct{}{}:
+			default: // it will ring already
+			}
+		}
 	}
 	if err := journal.Sent(ctx, n.DB, n.id, sent); err != nil {
 		n.log.Error("mark what was said", slog.String("error", err.Error()))
@@ -79,6 +86,21 @@ func (n *Node) speak(ctx context.Context, rows []journal.Pending, err error) {
 func (n *Node) out(topic string, body []byte) {
 	if err := n.door.Publish(topic, body); err != nil {
 		n.log.Warn("door did not repeat", slog.String("topic", topic), slog.String("error", err.Error()))
+	}
+}
+
+// ring makes the beacons as soon as a now warrant was said, for those who missed
+// it; apart from the relay, which has the next warrant to say.
+func (n *Node) ring(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.ringNow:
+		}
+		if err := n.beacons(ctx); err != nil && ctx.Err() == nil {
+			n.log.Warn("beacons after a warning", slog.String("error", err.Error()))
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"loa"
 	"loa/db"
@@ -180,7 +181,9 @@ func rank(w wire.Warrant) int {
 
 // HoldNow keeps a sealed now warrant live until its end and returns what to
 // say: the warrant once on every topic its scope touches, and the beacons of
-// the communes it means for those who miss it.
+// the communes it means for those who miss it. The hundred and fifty beacons of a
+// province would make the warrant itself wait: of a scope above the commune they
+// are left to whoever says it (Register.Beacons), at once afterwards.
 func HoldNow(tx *db.Tx, keys Keys, w wire.Warrant, sealed []byte) ([]journal.Emit, error) {
 	hash, err := Keep(tx, wire.WarrantType, w.Issuer, sealed)
 	if err != nil {
@@ -201,6 +204,9 @@ func HoldNow(tx *db.Tx, keys Keys, w wire.Warrant, sealed []byte) ([]journal.Emi
 			said[topic] = true
 			emits = append(emits, journal.Emit{Topic: topic, Body: sealed})
 		}
+	}
+	if slices.ContainsFunc(w.Scope, func(s wire.Place) bool { return s.Path.Commune() == "" }) {
+		return emits, nil
 	}
 	communes, err := Communes(tx, w.Scope)
 	if err != nil {

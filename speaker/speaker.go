@@ -208,11 +208,11 @@ func Meant(tx *db.Tx, scope []wire.Place) ([]string, error) {
 
 // Communes lists the communes whose devices a scope can mean, in the order in
 // which whoever changes several holds them.
+//
+// A scope of a whole province means every box there, and a placement takes longer
+// to read than a row: only those are read that could say something else than
+// their row does, because the pole lies in zones or has changed since.
 func Communes(tx *db.Tx, scope []wire.Place) ([]loa.Path, error) {
-	boxes, err := placements(tx)
-	if err != nil {
-		return nil, err
-	}
 	var all []loa.Path
 	seen := map[loa.Path]bool{}
 	add := func(c loa.Path) {
@@ -221,8 +221,29 @@ func Communes(tx *db.Tx, scope []wire.Place) ([]loa.Path, error) {
 			all = append(all, c)
 		}
 	}
+	near, args := `pole.zones <> '' OR box.stale <> 0`, []any{Placed}
 	for _, s := range scope {
 		add(s.Path.Commune())
+		from, to := db.PrefixRange(string(s.Path))
+		switch {
+		case s.Path.Commune() != "":
+			near, args = near+` OR box.path = ?`, append(args, s.Path.Commune())
+		case s.Area != nil:
+			near, args = near+` OR (box.path >= ? AND box.path < ?)`, append(args, from, to)
+		default:
+			whole, err := db.All(tx, `SELECT DISTINCT path FROM box WHERE state = ? AND stale = 0 AND path >= ? AND path < ?`,
+				[]any{Placed, from, to}, scanText)
+			if err != nil {
+				return nil, fmt.Errorf("read communes: %w", err)
+			}
+			for _, c := range whole {
+				add(loa.Path(c))
+			}
+		}
+	}
+	boxes, err := db.All(tx, `SELECT box.placement FROM box JOIN pole ON pole.id = box.pole_id WHERE box.state = ? AND (`+near+`)`, args, scanPlacement)
+	if err != nil {
+		return nil, fmt.Errorf("read placements: %w", err)
 	}
 	for _, p := range boxes {
 		if !p.Revoked && wire.InScope(scope, p) {

@@ -199,14 +199,15 @@ func Revocations(tx *db.Tx) (map[string]int64, error) {
 
 // placements reads the placement of every placed box of the node.
 func placements(tx *db.Tx) ([]wire.Placement, error) {
-	return db.All(tx, `SELECT placement FROM box WHERE state = ? ORDER BY id`, []any{Placed},
-		func(scan func(...any) error) (p wire.Placement, err error) {
-			var b []byte
-			if err := scan(&b); err != nil {
-				return p, err
-			}
-			return openPlacement(b)
-		})
+	return db.All(tx, `SELECT placement FROM box WHERE state = ? ORDER BY id`, []any{Placed}, scanPlacement)
+}
+
+func scanPlacement(scan func(...any) error) (p wire.Placement, err error) {
+	var b []byte
+	if err := scan(&b); err != nil {
+		return p, err
+	}
+	return openPlacement(b)
 }
 
 // openPlacement reads a placement that this node sealed and keeps itself.

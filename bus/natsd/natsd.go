@@ -93,8 +93,10 @@ func MQTT(ctx context.Context, o Options) (*Server, error) {
 	opts.PingInterval = time.Minute
 	opts.WriteDeadline = 10 * time.Second
 	opts.MQTT.Host, opts.MQTT.Port = host, port
-	opts.MQTT.AuthTimeout = 10 // seconds, for everything before CONNECT was understood
-	opts.MQTT.TLSConfig, opts.MQTT.TLSTimeout = o.TLS, 10
+	// Seconds, for everything before CONNECT was understood. Both hold the time a
+	// connection waits for its turn, package door's maxQueue.
+	opts.MQTT.AuthTimeout = 20
+	opts.MQTT.TLSConfig, opts.MQTT.TLSTimeout = o.TLS, 20
 	opts.Accounts = []*server.Account{server.NewAccount(devices)}
 	opts.CustomClientAuthentication = guard{s}
 	opts.JetStream = true // the MQTT listener refuses to start without it

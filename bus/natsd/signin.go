@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -62,7 +64,7 @@ func (g guard) Check(c server.ClientAuthentication) bool {
 	default:
 		return false // the server could still be made to keep something
 	}
-	id, ok := g.s.clientID(c.GetID())
+	id, ok := clientID(c)
 	if !ok {
 		return false
 	}
@@ -95,15 +97,23 @@ func (g guard) admit(c server.ClientAuthentication, account string, p *server.Pe
 	return true
 }
 
-// clientID asks the server what a connection that is just signing in calls
-// itself. Such connections stand in the global account, where only they are, so
-// the answer costs the same with ten thousand devices signed in.
-func (s *Server) clientID(conn uint64) (string, bool) {
-	found, err := s.server.Connz(&server.ConnzOptions{Account: s.server.GlobalAccount().Name, CID: conn})
-	if err != nil || len(found.Conns) != 1 {
+// clientID reads what a connection calls itself. The server has no other word for
+// it while somebody is signing in than the name it gives the connection in its
+// log, whose end is the client id as strconv.Quote writes it; asking Connz goes
+// through everyone who is just signing in, which in a storm is thousands for each.
+// A test tries every kind of id, so a server that names it otherwise lets nobody
+// in and does not go unnoticed.
+func clientID(c server.ClientAuthentication) (string, bool) {
+	named, ok := c.(fmt.Stringer)
+	if !ok {
 		return "", false
 	}
-	return found.Conns[0].MQTTClient, true
+	_, quoted, ok := strings.Cut(named.String(), fmt.Sprintf(" - mid:%d - ", c.GetID()))
+	if !ok {
+		return "", false
+	}
+	id, err := strconv.Unquote(quoted)
+	return id, err == nil
 }
 
 // permissions as the server takes them. It reads an empty list as "everything",

@@ -11,8 +11,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
+	"time"
 
 	"loa"
 	"loa/bulletin"
@@ -28,6 +30,7 @@ type Devices struct {
 	Bulletins *bulletin.Flow
 	Media     func(hash string) (file string, err error) // where a sound lies
 	Doors     []string                                   // MQTT addresses, "tcp://host:port"
+	Spread    func() time.Duration                       // over how long devices that lost the door together are to come back
 	Clock     loa.Clock
 	Say       func(error) string // the sentence of an error
 	Short     func() error       // why receipts must wait on their devices; nil: they need not
@@ -166,7 +169,7 @@ func (d *Devices) trust(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Devices) doors(w http.ResponseWriter, _ *http.Request) error {
-	answer(w, http.StatusOK, map[string]any{"mqtt": d.Doors})
+	answer(w, http.StatusOK, map[string]any{"mqtt": d.Doors, "spread": int64(math.Ceil(d.Spread().Seconds()))})
 	return nil
 }
 
