@@ -42,6 +42,14 @@ bench-pages: tools-test ## the main pages over a year of a large province, on bo
 bench-push: tools-storm ## one warrant to 1,000, 5,000 and 10,000 devices, through Loa's door and through mosquitto
 	LOA_STORM_LONG=1 $(GO) test ./e2e/storm -run TestPush -v -count=1 -timeout 30m
 
+.PHONY: bench-emergency
+bench-emergency: tools-storm ## two people's yes to the first sample, ten thousand devices connected, idle and under ten times an ordinary hour
+	LOA_STORM_LONG=1 $(GO) test ./e2e/storm -run TestEmergency -v -count=1 -timeout 30m
+
+.PHONY: bench-storm
+bench-storm: tools-storm ## a server killed under ten thousand devices over TLS; slow links
+	LOA_STORM_LONG=1 $(GO) test ./e2e/storm -run 'TestReconnect|TestSlow' -v -count=1 -timeout 30m
+
 .PHONY: build
 build: ## the two programs, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/loa ./cmd/loa-speaker

@@ -22,6 +22,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,13 +48,15 @@ import (
 
 // Options say what kind of town is wanted.
 type Options struct {
-	Dir      string // an empty folder to live in, short enough for a socket; "": made and removed
-	Postgres bool   // otherwise SQLite
-	Servers  int    // 1 if zero; more need Postgres and get a NATS server between them
-	Agents   int    // speakers, dealt out over the servers
-	Lead     string // LOA_LEAD, 2s if empty
-	Local    bool   // people reach the first server at http://localhost, where browsers allow passkeys without TLS
-	Station  bool   // the officers hold their posts in the commune, not the province, and it has its two sessions
+	Dir      string   // an empty folder to live in, short enough for a socket; "": made and removed
+	Postgres bool     // otherwise SQLite
+	Servers  int      // 1 if zero; more need Postgres and get a NATS server between them
+	Agents   int      // speakers, dealt out over the servers
+	Lead     string   // LOA_LEAD, 2s if empty
+	Local    bool     // people reach the first server at http://localhost, where browsers allow passkeys without TLS
+	Station  bool     // the officers hold their posts in the commune, not the province, and it has its two sessions
+	Program  string   // serves instead of cmd/loa, and reads LOA_E2E_LOA for where that is
+	Env      []string // more of what the servers are told
 }
 
 // Town is a running system.
@@ -72,6 +75,8 @@ type Town struct {
 	foreign  int      // boxes that are no agents of ours
 	home     loa.Path // of the officers' posts
 	binary   string
+	program  string // what serves: binary, or another
+	env      []string
 	http     string // where the first server listens
 	core     *natsd.Server
 	natsAddr string
@@ -164,7 +169,10 @@ func Start(t testing.TB, o Options) *Town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &Town{T: t, Dir: dir, binary: Binary(t), http: port(t), keys: map[string]*softkey.Authenticator{}}
+	w := &Town{T: t, Dir: dir, binary: Binary(t), http: port(t), keys: map[string]*softkey.Authenticator{}, env: o.Env}
+	if w.program = w.binary; o.Program != "" {
+		w.program, w.env = o.Program, append(w.env, "LOA_E2E_LOA="+w.binary)
+	}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log("kept", dir)
@@ -328,6 +336,7 @@ func (w *Town) server(i int) *Server {
 		"LOA_DIR=" + w.Dir, "LOA_DATABASE=" + w.Database, "LOA_NATS=" + w.NATS, "LOA_ORIGIN=" + w.Config.Origin,
 		"LOA_HTTP=" + address, "LOA_MQTT=" + port(w.T), "LOA_LEAD=" + w.lead, "LOA_BEAT_FLUSH=200ms", "LOA_LOG=warn",
 	}}
+	s.Env = append(s.Env, w.env...)
 	if i > 0 {
 		s.Env = append(s.Env, "LOA_SIGNER="+filepath.Join(w.Dir, "sign.sock"))
 	}
@@ -353,7 +362,7 @@ var listening = regexp.MustCompile(`http://(\S+), MQTT on \[(\S+)\]`)
 // Up starts the process and waits until it answers.
 func (s *Server) Up() {
 	t := s.town.T
-	s.cmd = exec.Command(s.town.binary, "serve")
+	s.cmd = exec.Command(s.town.program, "serve")
 	s.cmd.Env = append(os.Environ(), s.Env...)
 	s.logs = &syncBuffer{}
 	s.cmd.Stderr = s.logs
@@ -370,12 +379,23 @@ func (s *Server) Up() {
 		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
 			if s.Took = time.Since(began); s.URL == "" { // the same address every time
 				s.URL, s.MQTT = "http://"+m[1], m[2]
+				if slices.ContainsFunc(s.Env, func(e string) bool { return strings.HasPrefix(e, "LOA_TLS_CERT=") }) {
+					s.URL = "https://" + m[1]
+				}
 			}
 			go func() { _, _ = io.Copy(io.Discard, out) }() // until the process ends
 			return
 		}
 	}
 	t.Fatalf("server did not start: %s", s.logs)
+}
+
+// PID is the process's, 0 while there is none.
+func (s *Server) PID() int {
+	if s.cmd == nil {
+		return 0
+	}
+	return s.cmd.Process.Pid
 }
 
 // complains shows what the server logged as wrong, for whoever reads why a test

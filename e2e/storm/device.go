@@ -164,8 +164,12 @@ func (d *device) signIn(r *bufio.Reader) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	if first, body, err := next(r); err != nil || first != mqttConnAck || len(body) != 2 || body[1] != 0 {
-		return fmt.Errorf("connect: answered %#x %x, %w", first, body, err)
+	first, body, err := next(r)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	if first != mqttConnAck || len(body) != 2 || body[1] != 0 {
+		return fmt.Errorf("connect: answered %#x %x", first, body)
 	}
 	topics := wire.Subscriptions(d.placement)
 	parts := [][]byte{{0, 1}}

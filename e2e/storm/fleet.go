@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,7 @@ const role = "LOA_STORM"
 
 // ask is one line to a fleet.
 type ask struct {
-	Do string // open, heard, slow, cut, state, end
+	Do string // open, beat, heard, slow, gone, state, end
 
 	World    string        // open: the file of a world
 	From, To int           // open: which of its devices
@@ -39,9 +40,8 @@ type ask struct {
 	CA       string        // open: PEM file; "" for plain TCP
 	AtOnce   int           // open: how many sign in at the same time
 	Follow   bool          // open: come back when the connection is lost, as an agent does
-	Spread   time.Duration // open: the part of it that a device waits before it comes back is random
-	Beat     time.Duration // open: between two beats of a device; 0 only keeps alive
-	Report   time.Duration // open: every now warrant is reported within this; 0 not at all
+	Beat     time.Duration // open, beat: between two beats of a device; 0 only keeps alive
+	Report   time.Duration // open, beat: every now warrant is reported within this; 0 not at all
 	Verify   bool          // open: now warrants are verified
 
 	Hash     string        // heard: of what
@@ -74,8 +74,9 @@ type fleet struct {
 	http       *http.Client
 	trust      *seal.Trust // nil: nothing is verified
 	devices    []*device
-	report     time.Duration
 
+	beat   atomic.Int64 // nanoseconds between two of a device, 0 for none
+	report atomic.Int64 // nanoseconds
 	follow atomic.Bool
 	spread atomic.Int64
 	up     atomic.Int64
@@ -118,6 +119,9 @@ func RunFleet(in io.Reader, out io.Writer) error {
 			if err := f.open(ctx, q, &a); err != nil {
 				a.Err = err.Error()
 			}
+		case "beat":
+			f.beat.Store(int64(q.Beat))
+			f.report.Store(int64(q.Report))
 		case "heard":
 			f.wait(q.Patience, func() bool { return f.arrived[q.Hash] != nil && len(f.arrived[q.Hash].at) >= q.Want })
 			f.mu.Lock()
@@ -131,10 +135,8 @@ func RunFleet(in io.Reader, out io.Writer) error {
 				d.slow.Store(true)
 				d.close() // it comes back slow
 			}
-		case "cut":
-			for _, d := range f.devices {
-				d.close()
-			}
+		case "gone":
+			f.wait(q.Patience, func() bool { return f.up.Load() == 0 })
 		case "state":
 			f.wait(q.Patience, func() bool { return int(f.up.Load()) >= q.Want })
 		}
@@ -199,7 +201,9 @@ func (f *fleet) open(ctx context.Context, q ask, a *answer) error {
 	if err != nil {
 		return err
 	}
-	f.addr, f.base, f.report = q.Addr, q.Base, q.Report
+	f.addr, f.base = q.Addr, q.Base
+	f.beat.Store(int64(q.Beat))
+	f.report.Store(int64(q.Report))
 	f.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 64}}
 	if q.CA != "" {
 		pem, err := os.ReadFile(q.CA)
@@ -216,7 +220,11 @@ func (f *fleet) open(ctx context.Context, q ask, a *answer) error {
 		}
 	}
 	f.follow.Store(q.Follow)
-	f.spread.Store(int64(q.Spread))
+	if q.Follow && q.Base != "" {
+		if err := f.askSpread(ctx); err != nil {
+			return err
+		}
+	}
 	for _, c := range w.Cards[q.From:q.To] {
 		d, err := newDevice(f, c)
 		if err != nil {
@@ -233,7 +241,29 @@ func (f *fleet) open(ctx context.Context, q ask, a *answer) error {
 		return int(f.up.Load()) >= len(f.devices) || !q.Follow && len(f.each)+f.failures() >= len(f.devices)
 	})
 	a.Took = time.Since(began)
-	go f.alive(ctx, q.Beat)
+	go f.alive(ctx)
+	return nil
+}
+
+// askSpread asks the node, as an agent does, over how long those that lost it are
+// to come back.
+func (f *fleet) askSpread(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.base+"/device/v1/doors", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := f.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var doors struct {
+		Spread int64 `json:"spread"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&doors); err != nil {
+		return err
+	}
+	f.spread.Store(int64(time.Duration(doors.Spread) * time.Second))
 	return nil
 }
 
@@ -247,29 +277,32 @@ func (f *fleet) failures() (n int) {
 
 // alive keeps every connection: one device after the other, evenly, each with a
 // beat or a ping once per interval.
-func (f *fleet) alive(ctx context.Context, beat time.Duration) {
-	every := beat
-	if beat == 0 {
-		every = mqttKeepAlive * time.Second * 2 / 3
-	}
+func (f *fleet) alive(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	began, done := time.Now(), 0
+	last, due, done := time.Now(), 0.0, 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		due := int(float64(time.Since(began)) / float64(every) * float64(len(f.devices)))
-		for ; done < due; done++ {
+		beat := time.Duration(f.beat.Load())
+		every := beat
+		if beat == 0 {
+			every = mqttKeepAlive * time.Second * 2 / 3
+		}
+		now := time.Now()
+		due += float64(now.Sub(last)) / float64(every) * float64(len(f.devices))
+		last = now
+		for ; due >= 1; due-- {
 			d := f.devices[done%len(f.devices)]
-			if d.slow.Load() {
-				continue
-			}
-			if beat > 0 {
+			done++
+			switch {
+			case d.slow.Load():
+			case beat > 0:
 				d.beat()
-			} else {
+			default:
 				d.ping()
 			}
 		}
@@ -279,10 +312,8 @@ func (f *fleet) alive(ctx context.Context, beat time.Duration) {
 func (f *fleet) failed(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	words := strings.Fields(err.Error())
-	if n := len(words); n > 4 {
-		words = append(words[:2:2], words[n-4:]...)
-	}
+	// Without the addresses, so that one cause is counted once.
+	words := slices.DeleteFunc(strings.Fields(err.Error()), func(w string) bool { return strings.Contains(w, "127.0.0.1") })
 	f.fails[strings.Join(words, " ")]++
 	f.tell()
 }
@@ -355,8 +386,8 @@ func (f *fleet) heard(d *device, topic string, body []byte, at time.Time) {
 			}
 		})
 	}
-	if f.report > 0 {
-		time.AfterFunc(time.Duration(rand.Int64N(int64(f.report))), func() {
+	if within := f.report.Load(); within > 0 {
+		time.AfterFunc(time.Duration(rand.Int64N(within)), func() {
 			if err := d.report(context.Background(), hash, at.UnixMilli()); err != nil {
 				f.failed(err)
 			}

@@ -13,11 +13,12 @@ import (
 	"loa/wire"
 )
 
-// TestMain is also the children of the tests: a fleet, a door.
+// TestMain is also the children of the tests: a fleet, a door, a node.
 func TestMain(m *testing.M) {
 	run := map[string]func() error{
 		"fleet": func() error { return RunFleet(os.Stdin, os.Stdout) },
 		"door":  func() error { return RunDoor(os.Stdin, os.Stdout) },
+		"node":  func() error { return RunNode(os.Stdout) },
 	}[os.Getenv(role)]
 	if run == nil {
 		os.Exit(e2e.Main(m))
