@@ -14,22 +14,21 @@ import (
 
 // load is what goes on beside an emergency, each per second.
 type load struct {
-	beats    float64 // of a device, a second
-	pages    float64 // opened by signed-in officers
-	drafts   float64 // written, spoken by the machine, approved
-	papers   float64 // uploaded, a sound of a minute each
-	receipts bool    // every device reports what it heard, within two minutes
+	beats  float64 // of a device, a second
+	pages  float64 // opened by signed-in officers
+	drafts float64 // written, spoken by the machine, approved
 }
 
 // normal is an ordinary hour of a province of ten thousand speakers: a beat a
-// minute, 200 officers opening a page every 100 seconds, a bulletin a minute,
-// a sound uploaded every two minutes.
+// minute, 200 officers opening a page every 100 seconds, a bulletin a minute.
+// Beside it every device reports what it heard within two minutes. Uploads are
+// not in it.
 func normal() load {
-	return load{beats: 1.0 / 60, pages: 2, drafts: 1.0 / 60, papers: 1.0 / 120}
+	return load{beats: 1.0 / 60, pages: 2, drafts: 1.0 / 60}
 }
 
 func (l load) times(k float64) load {
-	return load{beats: l.beats * k, pages: l.pages * k, drafts: l.drafts * k, papers: l.papers * k, receipts: l.receipts}
+	return load{beats: l.beats * k, pages: l.pages * k, drafts: l.drafts * k}
 }
 
 // worked counts what was done beside.
