@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -77,7 +78,7 @@ func TestTickets(t *testing.T) {
 		}
 		defer here.Close()
 		d := tls.Client(here, device)
-		if _, err := d.Read(make([]byte, 1)); err != nil {
+		if _, err := io.ReadFull(d, make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
 		return d.ConnectionState().DidResume
