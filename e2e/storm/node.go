@@ -81,7 +81,7 @@ func warn(r *http.Request, n *node.Node) (hash string, err error) {
 		return "", err
 	}
 	var id string
-	e := journal.Entry{Verb: "storm.warned", Path: w.Issuer, Subject: loa.Hash(sealed)}
+	e := journal.Entry{Verb: "bulletin.dispatched", Path: w.Issuer, Subject: loa.Hash(sealed)}
 	err = n.DB.Write(r.Context(), func(tx *db.Tx) (err error) {
 		if e.Emits, err = speaker.HoldNow(tx, n.Bulletins.Keys, w, sealed); err != nil {
 			return err
