@@ -124,7 +124,9 @@ func (v *visitor) again(steps *table, id string) {
 	v.steps = 0
 	v.tap(fmt.Sprintf("main a[href='/bulletins/%s']", id))
 	v.at("/bulletins/" + id)
+	v.mark()
 	v.tap(fmt.Sprintf("form[action='/bulletins/%s/schedule'] button[name=session]", id))
+	v.sees("the page drawn anew", "!window.marked && document.readyState == 'complete'")
 	v.town.Eventually("one session more", 20*time.Second, func() bool {
 		now, err := v.town.Flow().Slots(v.Context(), id)
 		return err == nil && len(now) == len(before)+1
