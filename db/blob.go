@@ -86,12 +86,18 @@ func write(name string, b []byte) error {
 	if e := f.Close(); err == nil {
 		err = e
 	}
+	// gofail: var blobWritten string
+	// go panic(blobWritten)
+	// select {}
 	if err == nil {
 		err = os.Rename(f.Name(), name)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
+	// gofail: var blobNamed string
+	// go panic(blobNamed)
+	// select {}
 	return nil
 }
 

@@ -109,6 +109,9 @@ func (d *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
 			break
 		}
 	}
+	// gofail: var committed string
+	// go panic(committed)
+	// select {}
 	if isLiteIO(err) {
 		d.failed.Store(true)
 	}

@@ -93,6 +93,7 @@ type Server struct {
 	MQTT string
 	Took time.Duration // from starting the process to its answering, the last time
 	cmd  *exec.Cmd
+	gone chan struct{} // closed when the process has ended
 	logs *syncBuffer
 }
 
@@ -374,6 +375,14 @@ func (s *Server) Up() {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	cmd, gone := s.cmd, make(chan struct{})
+	s.gone = gone
+	defer func() {
+		go func() {
+			_ = cmd.Wait() // killed or ended: the tests look at what is left
+			close(gone)
+		}()
+	}()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
@@ -441,10 +450,23 @@ func (s *Server) Refused() string {
 func (s *Server) Kill() {
 	if s.cmd != nil && s.cmd.Process != nil {
 		_ = s.cmd.Process.Kill() // gone already: as wanted
-		_ = s.cmd.Wait()         // killed: as wanted
+		<-s.gone
 		s.cmd = nil
 	}
 }
+
+// Dead reports whether the process has ended by itself.
+func (s *Server) Dead() bool {
+	select {
+	case <-s.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Logged is what the process has logged since it was started.
+func (s *Server) Logged() string { return s.logs.String() }
 
 // agent puts up a pole and starts the agent under it.
 func (w *Town) agent(i, server int) *Agent {

@@ -41,6 +41,9 @@ func Append(tx *db.Tx, who loa.Actor, e Entry) (id string, err error) {
 	if err := tx.Insert("outbox", []string{"id", "journal_id", "topic", "body"}, rows); err != nil {
 		return "", fmt.Errorf("append to outbox: %w", err)
 	}
+	// gofail: var appended string
+	// go panic(appended)
+	// select {}
 	return id, nil
 }
 

@@ -58,6 +58,9 @@ func (n *Node) speak(ctx context.Context, rows []journal.Pending, err error) {
 		n.log.Error("claim what is unsaid", slog.String("error", err.Error()))
 		return
 	}
+	// gofail: var claimed string
+	// go panic(claimed)
+	// select {}
 	var sent, left []string
 	for _, p := range rows {
 		if err := n.bus.Out(ctx, p.Topic, p.Body); err != nil {
@@ -73,6 +76,9 @@ func (n *Node) speak(ctx context.Context, rows []journal.Pending, err error) {
 			}
 		}
 	}
+	// gofail: var said string
+	// go panic(said)
+	// select {}
 	if err := journal.Sent(ctx, n.DB, n.id, sent); err != nil {
 		n.log.Error("mark what was said", slog.String("error", err.Error()))
 	}

@@ -188,6 +188,9 @@ func (m *marks) add(all []Mark) error {
 	if len(all) == 0 {
 		return nil
 	}
+	// gofail: var markWanted string
+	// go panic(markWanted)
+	// select {}
 	b, err := lines(all)
 	if err != nil {
 		return err
@@ -204,6 +207,9 @@ func (m *marks) add(all []Mark) error {
 		return fmt.Errorf("%w: %w", errStorage, errors.Join(err, m.file.Close()))
 	}
 	m.size += int64(len(b))
+	// gofail: var markKept string
+	// go panic(markKept)
+	// select {}
 	for _, k := range all {
 		m.last[k.Name] = k
 	}

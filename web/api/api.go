@@ -302,6 +302,9 @@ func (d *Devices) receipts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// gofail: var receiptKept string
+	// go panic(receiptKept)
+	// select {}
 	answer(w, http.StatusOK, ack)
 	return nil
 }
