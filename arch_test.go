@@ -84,7 +84,7 @@ var law = house{
 		// put together
 		"node": ". bulletin bus bus/natsd calendar db document door form journal lang office people seal sheet signer sound speaker unit" +
 			" lexicon upkeep upload voice web web/api web/desk web/province wire",
-		"cmd/loa":         ". bulletin db edge form journal lang lexicon node office people sandbox seal signer signer/softkey sound speaker unit voice wire",
+		"cmd/loa":         ". bulletin db door edge form journal lang lexicon node office people sandbox seal signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
 		"e2e":             "*",
 		"e2e/storm":       "*",

@@ -50,6 +50,7 @@ func commands() []command {
 		{"speaker", "list [P] | code POLE", "list speakers, make an enrolment code", speakers},
 		{"release", "key -o F -name N | trust -root F -path P -keys K,K -o F | make -number N -text T -o F SYSTEM=FILE… | seal -key F -o F RELEASE | join -o F SEALED… | import [-trust F] SEALED FILE… | list",
 			"make, seal and bring in programs for speakers", release},
+		{"device", "check ADDR [-json] [-lang vi|en] [-wait D]", "play the node at ADDR and try a box of any make against docs/wire.md", device},
 		{"voice", "normalize | say -o FILE", "show or speak what would be read out", speech},
 		{"journal", "verify [FILE…] | checkpoint", "hold the journal to its checkpoints, those in FILE too; print the newest", book},
 		{"backup", "FILE", "copy the database and list what else to keep", backup},
