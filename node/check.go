@@ -12,6 +12,7 @@ import (
 	"loa"
 	"loa/bulletin"
 	"loa/db"
+	"loa/journal"
 	"loa/signer"
 )
 
@@ -65,6 +66,13 @@ func CheckDatabase(ctx context.Context, c Config, say func(ok bool, what string)
 		return err
 	})
 	report(say, "bulletins, approvals, warrants, receipts", line.Faults, err)
+	var book journal.Proof
+	err = d.Read(ctx, func(tx *db.Tx) (err error) { book, err = VerifyBook(tx, c, nil); return err })
+	faults = nil
+	for _, f := range book.Faults {
+		faults = append(faults, fmt.Sprintf("%s: row %d %s", f.What, f.N, f.ID))
+	}
+	report(say, fmt.Sprintf("journal: %d rows, %d of them sealed", book.Numbered, book.Sealed), faults, err)
 	return line
 }
 
