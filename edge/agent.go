@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,20 +19,21 @@ import (
 
 // Config is what one agent is told. Zero durations take the defaults named.
 type Config struct {
-	Server       string        // base URL of the node, "https://loa.example.vn"
-	Dir          string        // everything the agent keeps
-	Code         string        // enrolment code, "ABCD2345." and 16 characters of the root's fingerprint; needed once
-	Output       Output        // where sound goes; never nil
-	Clock        loa.Clock     // the machine's clock; nil for the real one
-	Log          *slog.Logger  // nil for none
-	ReceiptDelay time.Duration // receipts go within a random part of this; 120 s
-	BeatEvery    time.Duration // 60 s
-	BeaconStale  time.Duration // without a pushed beacon for this long, pull; 45 s
-	PullEvery    time.Duration // and then this often, a quarter more or less; 60 s
-	Volume       int           // percent the box is set to; 100
-	Version      string        // of the program, said in beats
-	Updates      Updates       // how the program is replaced; without a product never
-	HTTP         *http.Client  // nil for the agent's own (transport.go); calls carry their own timeouts
+	Server       string         // base URL of the node, "https://loa.example.vn"
+	Dir          string         // everything the agent keeps
+	Code         string         // enrolment code, "ABCD2345." and 16 characters of the root's fingerprint; needed once
+	Output       Output         // where sound goes; never nil
+	Clock        loa.Clock      // the machine's clock; nil for the real one
+	Log          *slog.Logger   // nil for none
+	ReceiptDelay time.Duration  // receipts go within a random part of this; 120 s
+	BeatEvery    time.Duration  // 60 s
+	BeaconStale  time.Duration  // without a pushed beacon for this long, pull; 45 s
+	PullEvery    time.Duration  // and then this often, a quarter more or less; 60 s
+	Volume       int            // percent the box is set to; 100
+	Version      string         // of the program, said in beats
+	Updates      Updates        // how the program is replaced; without a product never
+	HTTP         *http.Client   // nil for the agent's own way (carry.go); calls carry their own timeouts
+	Roots        *x509.CertPool // who vouches for a node's certificate; nil for the system's
 }
 
 func (c Config) filled() (Config, error) {
@@ -43,9 +45,6 @@ func (c Config) filled() (Config, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.HTTP == nil {
-		c.HTTP = &http.Client{Transport: transport()}
 	}
 	if c.Updates.Every <= 0 {
 		c.Updates.Every = updateEvery
@@ -73,6 +72,7 @@ type agent struct {
 	log      *slog.Logger
 	clock    *clock
 	client   client
+	carrier  *carrier
 	keep     *keep
 	receipts *receipts
 	player   *player
@@ -85,9 +85,12 @@ type agent struct {
 	end     context.CancelFunc
 	tail    *tail         // the last lines of the log
 	again   chan struct{} // a setting said: start again
+	fresh   atomic.Int64  // when the newest beacon heard was made, UTC ms
+	adopted bool          // receive's own: everything the beacon held names is here
+	closing sync.Mutex    // held while a slot that did not sound is written down
 	trust   atomic.Pointer[seal.Trust]
 	sounds  sync.WaitGroup // now warrants on their way to the player
-	known   sync.Map       // hashes of now warrants that need nothing more in this run
+	known   sync.Map       // hashes of now warrants that need nothing more in this run → whether they were acted upon
 	heard   atomic.Bool    // a beacon came in this run and held
 	sounded atomic.Bool    // the output took samples
 	news    atomic.Pointer[news]
@@ -139,10 +142,15 @@ func open(cfg Config, d disk, box machine) (*agent, error) {
 	last := &tail{}
 	cfg.Log = slog.New(slog.NewMultiHandler(cfg.Log.Handler(), slog.NewTextHandler(last, nil)))
 	life, end := context.WithCancel(context.Background())
+	w := newCarrier(k, c, cfg.Roots)
+	node := client{cfg.Server, cfg.HTTP, cfg.HTTP}
+	if cfg.HTTP == nil {
+		node = client{cfg.Server, w.client(true), w.client(false)}
+	}
 	return &agent{
 		life: life, end: end, tail: last, again: make(chan struct{}, 1),
 		cfg: cfg, log: cfg.Log, keep: k, receipts: r, clock: c, began: cfg.Clock.Now(),
-		client: client{base: cfg.Server, http: cfg.HTTP},
+		client: node, carrier: w,
 		player: newPlayer(cfg.Output, c),
 		wake:   make(chan struct{}, 1), want: make(chan struct{}, 1), pull: make(chan struct{}, 1),
 		pushed: make(chan []byte, 16), nows: make(chan []byte, 64), say: make(chan wire.Beat, 64),
@@ -252,6 +260,14 @@ type holdings struct {
 	policies  []wire.Policy
 	plan      wire.Plan
 	why       string // why nothing but an emergency may sound, "" if the policies are whole
+}
+
+// refusal is why as an error: a policy that is still to come is one to wait for.
+func (h holdings) refusal() error {
+	if h.why == "policy.missing" {
+		return loa.Errorf(loa.Unavailable, h.why)
+	}
+	return loa.Errorf(loa.Forbidden, h.why)
 }
 
 func (a *agent) holdings() (holdings, error) {

@@ -4,6 +4,7 @@ package edge
 // one short message on the open connection; evidence of nothing.
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -41,7 +42,7 @@ func (a *agent) beat(ctx context.Context) error {
 		if err := a.receipts.flush(); err != nil {
 			a.log.Error("receipt not written", "error", err)
 		}
-		why := ""
+		why := cmp.Or(a.stale(), a.carrier.wrong())
 		if a.keep.free() < reserveBytes {
 			why = "disk.full"
 		}

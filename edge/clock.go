@@ -115,6 +115,14 @@ func (c *clock) state() string {
 	return wire.ClockDegraded
 }
 
+// guessed reports whether the time is a battery's, and no sealed time has come
+// since the boot.
+func (c *clock) guessed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known && c.sealed == 0
+}
+
 // offset is how far, in microseconds, the machine's own date is from the truth.
 func (c *clock) offset() int64 {
 	c.mu.Lock()

@@ -83,6 +83,12 @@ type beacons struct {
 // been revoked meanwhile.
 func (b beacons) old(now int64) bool { return b.Number > 0 && now-b.Time > quiet }
 
+// says reports whether a beacon names what was held already.
+func (b beacons) says(c wire.Beacon) bool {
+	return b.Plan == c.Plan && slices.Equal(b.Now, c.Now) && slices.Equal(b.Policies, c.Policies) &&
+		c.Placements <= b.Placed && c.PlanVersion == b.PlanV && c.Phrases == b.Phrases
+}
+
 type count struct {
 	wire.Plays
 	Until int64 `json:"until"`

@@ -62,8 +62,8 @@ func (a *agent) step(skip map[string]bool) time.Duration {
 			skip[s.ID] = true
 			a.player.ask(func(p *player) { p.schedule(j) })
 			a.state("accepted", s.ID, s.Warrant, "")
-		case now > s.Start+late && loa.KeyOf(err) == "warrant.missing":
-			later[s.ID] = true
+		case now > s.Start+late && (loa.KeyOf(err) == "warrant.missing" || a.clock.guessed()):
+			later[s.ID] = true // a battery that is 7 hours ahead must not take the day away
 		case now > s.Start+late:
 			a.close(s, wire.Missed, "slot.missed")
 			skip[s.ID] = true
@@ -161,8 +161,35 @@ func bytesOf(w wire.Warrant) (n int64) {
 	return n
 }
 
-// close ends a slot that did not sound.
+// passed writes down what the plan held says and nobody dealt with in its minute,
+// because the box was off: whoever was meant to hear it is to know.
+func (a *agent) passed() {
+	h, err := a.holdings()
+	if err != nil || a.clock.guessed() {
+		return
+	}
+	st, now := a.keep.now(), a.clock.millis()
+	for _, s := range h.plan.Slots {
+		if _, done := st.Done[s.ID]; done || s.Start < st.Since || s.Start+late >= now || s.Start >= h.plan.Until || !wire.MaybeForMe(s, h.placement) {
+			continue
+		}
+		b, ok := a.keep.doc(s.Warrant)
+		if !ok {
+			continue // whose it was is not known
+		}
+		if w, err := wire.OpenWarrant(a.trust.Load(), b, s.Start); err == nil && wire.ForMe(s, w, h.placement) {
+			a.close(s, wire.Missed, "slot.missed")
+		}
+	}
+}
+
+// close ends a slot that did not sound, once.
 func (a *agent) close(s wire.Slot, r wire.Result, why string) {
+	a.closing.Lock()
+	defer a.closing.Unlock()
+	if _, done := a.keep.now().Done[s.ID]; done {
+		return
+	}
 	a.log.Info("slot not played", "slot", s.ID, "result", r, "why", why)
 	a.state("refused", s.ID, s.Warrant, why)
 	l := wire.Line{Slot: s.ID, Warrant: s.Warrant, Planned: s.Start, Result: r, Why: why, Clock: a.clock.state()}
@@ -211,6 +238,9 @@ func (a *agent) sound(ctx context.Context, j *job) {
 			a.log.Error("state not written", "error", err)
 		}
 		return
+	}
+	if h, err := a.holdings(); err == nil {
+		j.held = h // it may have waited long for its sound
 	}
 	j.slot.Start = a.clock.millis()
 	change := func(s *state) {

@@ -145,9 +145,20 @@ func (p *player) stop(stopped func(string, wire.Warrant) bool) {
 	}
 }
 
-// hush takes what a new plan says: what now lies inside a mute ends, or does not
-// begin. What it leaves goes by the new plan's mutes from now on.
-func (p *player) hush(plan wire.Plan, now int64) {
+// replan takes what a new plan says: a slot that it leaves out or says otherwise
+// does not begin any more; what now lies inside a mute ends, or does not begin.
+// What it leaves goes by the new plan's mutes from now on.
+func (p *player) replan(plan wire.Plan, now int64) {
+	p.scheduled = slices.DeleteFunc(p.scheduled, func(j *job) bool {
+		same := func(s wire.Slot) bool {
+			return s.ID == j.slot.ID && s.Warrant == j.hash && s.Start == j.slot.Start && wire.MaybeForMe(s, j.held.placement)
+		}
+		if slices.ContainsFunc(plan.Slots, same) {
+			return false
+		}
+		p.end(j, wire.Refused, "plan.replaced")
+		return true
+	})
 	if j := p.current; j != nil {
 		j.held.plan = plan
 		if j.mutedFor(now, j.src.left()*1000/Rate) {
@@ -227,6 +238,13 @@ func (p *player) begin(j *job, at int64) {
 
 // choose decides what sounds in a block between two moments (UTC microseconds).
 func (p *player) choose(from, until int64) {
+	p.urgent = slices.DeleteFunc(p.urgent, func(j *job) bool {
+		why := j.mayBegin(from / 1000)
+		if why != "" {
+			p.end(j, wire.Refused, why)
+		}
+		return why != ""
+	})
 	for i, j := range p.urgent {
 		if p.current != nil && !wire.Outranks(j.warrant, p.current.warrant) {
 			continue
@@ -271,6 +289,22 @@ func (p *player) choose(from, until int64) {
 			i++
 		}
 	}
+}
+
+// mayBegin asks a now warrant once more, at the moment it would sound: it may have
+// waited hours for its sound, or behind one that outranks it.
+func (j *job) mayBegin(now int64) string {
+	switch {
+	case now >= j.warrant.Until:
+		return "warrant.expired"
+	case j.warrant.Class == wire.Emergency:
+		return ""
+	case j.held.why != "":
+		return j.held.why
+	case j.mutedFor(now, j.src.left()*1000/Rate):
+		return wire.WhyMuted
+	}
+	return wire.DeviceAllows(j.held.policies, j.held.placement, j.warrant.Class, j.warrant.Role, now, j.src.left()*1000/Rate).Why
 }
 
 // mayGoOn asks warrant and policies about the rest of an interrupted job.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net"
+	"net/url"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -78,7 +80,12 @@ func (a *agent) connection(ctx context.Context, e *entrance) error {
 	o := mqtt.NewClientOptions().SetClientID(a.device).SetUsername(a.device).
 		SetPassword(token + "." + base64.RawURLEncoding.EncodeToString(placement)).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetTLSConfig(tlsConfig(nil)).SetConnectTimeout(pushTime).SetWriteTimeout(pushTime).SetKeepAlive(time.Minute).SetOrderMatters(false).
+		SetConnectTimeout(pushTime).SetWriteTimeout(pushTime).SetKeepAlive(time.Minute).SetOrderMatters(false).
+		SetCustomOpenConnectionFn(func(at *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, pushTime)
+			defer cancel()
+			return a.carrier.open(ctx, at)
+		}).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
 	for _, d := range e.doors {
 		o.AddBroker(d)

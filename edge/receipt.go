@@ -204,11 +204,12 @@ func (r *receipts) append(b []byte) error {
 }
 
 // has reports whether the playback is written down already and waits for the node.
+// That the same was refused before, perhaps in the same millisecond, is no playback.
 func (r *receipts) has(slot, warrant string, planned int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range r.lines {
-		if l.Slot == slot && l.Warrant == warrant && l.Planned == planned {
+		if l.Slot == slot && l.Warrant == warrant && l.Planned == planned && l.Result != wire.Refused {
 			return true
 		}
 	}

@@ -19,6 +19,7 @@ import (
 const (
 	timeEvery   = 30 * time.Minute     // between two sealed times
 	pullHealthy = 15 * time.Minute     // between two pulls while push works
+	staleAfter  = 14 * time.Minute     // the newest beacon is older: the next beat says so, within a quarter of an hour
 	early       = 5_000                // ms a now warrant may be ahead of our clock
 	freshBeacon = 5 * 60_000           // ms: how old the first beacon may be for a box that holds no numbers
 	maxAhead    = 366 * 24 * 3_600_000 // ms a now number may lie above the clock it follows (decision 0038)
@@ -35,7 +36,7 @@ func (a *agent) receive(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case b := <-a.pushed:
-			if err = a.hear(ctx, b); err == nil {
+			if err = a.hear(ctx, b); err == nil && a.stale() == "" { // an old one again is no sign of life
 				lastPush = a.cfg.Clock.Now()
 			}
 		case <-a.pull:
@@ -57,7 +58,7 @@ func (a *agent) receive(ctx context.Context) error {
 		}
 		if err != nil {
 			fails++
-			due = a.cfg.Clock.Now().Add(backOff(fails, a.cfg.PullEvery))
+			due = a.cfg.Clock.Now().Add(backOff(fails, a.cfg.PullEvery/2))
 			a.log.Warn("beacon", "error", err)
 			if !expected(err) {
 				a.state("refused", "", "", loa.KeyOf(err))
@@ -73,6 +74,20 @@ func (a *agent) receive(ctx context.Context) error {
 			due = now.Add(a.cfg.BeaconStale - quiet + upTo(a.cfg.PullEvery/4))
 		}
 	}
+}
+
+// stale says that nothing fresh was heard for so long that somebody may be holding
+// it back, "" if all is well. A beacon that was heard before proves nothing: whoever
+// stands between can say it for ever.
+func (a *agent) stale() string {
+	now, heard := a.clock.millis(), a.fresh.Load()
+	if heard == 0 {
+		heard = now - a.cfg.Clock.Now().Sub(a.began).Milliseconds()
+	}
+	if now-heard > staleAfter.Milliseconds() {
+		return "beacon.stale"
+	}
+	return ""
 }
 
 func (a *agent) commune() (loa.Path, error) {
@@ -141,6 +156,7 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 	if c.Path != commune {
 		return loa.Errorf(loa.Forbidden, "seal.wrong_path", string(c.Path))
 	}
+	a.fresh.Store(max(a.fresh.Load(), c.Time))
 	st := a.keep.now()
 	if c.Number < st.Beacon.Number {
 		return nil // late on its way; a newer one was heard
@@ -170,10 +186,20 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 		if err != nil {
 			return err
 		}
-		a.trust.Store(t)
+		if a.trust.Swap(t) != t {
+			a.askAgain() // what no key could promise then, one may now
+		}
 	}
 	a.heard.Store(true)
-	return a.adopt(ctx)
+	if a.adopted && st.Beacon.says(c) && !slices.ContainsFunc(c.Now, a.open) {
+		return nil // it says nothing new, and all it says is done
+	}
+	a.adopted = false
+	if err := a.adopt(ctx); err != nil {
+		return err
+	}
+	a.adopted = true
+	return nil
 }
 
 // believe verifies a beacon. If it names delegations or an epoch we do not
@@ -239,9 +265,30 @@ func (a *agent) document(ctx context.Context, hash string) ([]byte, error) {
 // adopt brings what the last beacon names and takes it over, the urgent first.
 func (a *agent) adopt(ctx context.Context) error {
 	st := a.keep.now()
+	errs := []error{a.bringNows(ctx, st.Beacon.Now)}
+	if st.Beacon.Placements > st.Beacon.Placed {
+		errs = append(errs, a.replace(ctx, st.Beacon.Placements))
+	}
+	for _, hash := range st.Beacon.Policies {
+		errs = append(errs, a.takePolicy(ctx, hash))
+	}
+	errs = append(errs, a.bringNows(ctx, st.Beacon.Now)) // what waited for place or policy; nothing, as a rule
+	if h := st.Beacon.Phrases; h != "" && h != st.Phrases.Hash && h != st.Phrases.Next {
+		errs = append(errs, a.takePhrases(ctx, h))
+	}
+	if st.Beacon.Plan != "" && st.Beacon.Plan != st.Plan {
+		errs = append(errs, a.takePlan(ctx, st.Beacon.Plan))
+	}
+	nudge(a.wake)
+	nudge(a.want)
+	return errors.Join(errs...)
+}
+
+// bringNows hands over every live now warrant that was not dealt with.
+func (a *agent) bringNows(ctx context.Context, hashes []string) error {
 	var errs []error
-	for _, hash := range st.Beacon.Now {
-		if _, done := a.known.Load(hash); done {
+	for _, hash := range hashes {
+		if !a.open(hash) {
 			continue
 		}
 		b, err := a.document(ctx, hash)
@@ -255,20 +302,6 @@ func (a *agent) adopt(ctx context.Context) error {
 			return nil
 		}
 	}
-	if st.Beacon.Placements > st.Beacon.Placed {
-		errs = append(errs, a.replace(ctx, st.Beacon.Placements))
-	}
-	for _, hash := range st.Beacon.Policies {
-		errs = append(errs, a.takePolicy(ctx, hash))
-	}
-	if h := st.Beacon.Phrases; h != "" && h != st.Phrases.Hash && h != st.Phrases.Next {
-		errs = append(errs, a.takePhrases(ctx, h))
-	}
-	if st.Beacon.Plan != "" && st.Beacon.Plan != st.Plan {
-		errs = append(errs, a.takePlan(ctx, st.Beacon.Plan))
-	}
-	nudge(a.wake)
-	nudge(a.want)
 	return errors.Join(errs...)
 }
 
@@ -288,9 +321,13 @@ func (a *agent) replace(ctx context.Context, counter int64) error {
 	if err := a.keep.putDoc(b); err != nil {
 		return err
 	}
-	return a.keep.update(func(s *state) {
+	if err := a.keep.update(func(s *state) {
 		s.Placement, s.Version, s.Beacon.Placed = loa.Hash(b), p.Version, counter
-	})
+	}); err != nil {
+		return err
+	}
+	a.askAgain() // what was meant for others there may be meant for us here
+	return nil
 }
 
 func (a *agent) takePolicy(ctx context.Context, hash string) error {
@@ -332,10 +369,11 @@ func (a *agent) takePlan(ctx context.Context, hash string) error {
 	if have := a.keep.now().PlanVersion; p.Version <= have {
 		return loa.Errorf(loa.Conflict, "plan.old", p.Version, have)
 	}
+	a.passed() // with the old plan goes the knowledge of what was missed
 	if err := a.keep.update(func(s *state) { s.Plan, s.PlanVersion = hash, p.Version }); err != nil {
 		return err
 	}
-	a.player.ask(func(pl *player) { pl.hush(p, a.clock.millis()) })
+	a.player.ask(func(pl *player) { pl.replan(p, a.clock.millis()) })
 	return nil
 }
 
@@ -355,17 +393,34 @@ func (a *agent) takeNows(ctx context.Context) error {
 			err := a.takeNow(ctx, b)
 			switch {
 			case err == nil:
-				a.known.Store(hash, true)
+				a.known.LoadOrStore(hash, false)
 			case expected(err) && !noDisk(err):
 				a.log.Warn("now warrant waits", "hash", hash, "error", err) // the beacon names it again
 				a.state("refused", "", hash, loa.KeyOf(err))
 			default:
-				a.known.Store(hash, true)
+				a.known.Store(hash, false)
 				a.log.Warn("now warrant refused", "hash", hash, "error", err)
 				a.refuseNow(hash, loa.KeyOf(err))
 			}
 		}
 	}
+}
+
+// open reports whether a now warrant still wants something done.
+func (a *agent) open(hash string) bool {
+	_, done := a.known.Load(hash)
+	return !done
+}
+
+// askAgain forgets which now warrants came to nothing, but not those acted upon:
+// the trust or the place they were asked under is another now.
+func (a *agent) askAgain() {
+	a.known.Range(func(hash, acted any) bool {
+		if acted == false {
+			a.known.Delete(hash)
+		}
+		return true
+	})
 }
 
 // takeNow checks a now warrant, writes its number down and acts on it.
@@ -401,7 +456,7 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 	case now >= w.Until:
 		return loa.Errorf(loa.Conflict, "warrant.expired")
 	case now < w.From-early:
-		return loa.Errorf(loa.Conflict, "warrant.early")
+		return loa.Errorf(loa.Unavailable, "warrant.early") // its time may come
 	}
 	st := a.keep.now()
 	if w.Seq > now+maxAhead {
@@ -437,11 +492,8 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 	ms := a.shelf().ms(w)
 	volume := 100
 	if w.Class != wire.Emergency {
-		if h.why == "policy.missing" {
-			return loa.Errorf(loa.Unavailable, h.why) // it is on its way; the beacon names both again
-		}
 		if h.why != "" {
-			return loa.Errorf(loa.Forbidden, h.why)
+			return h.refusal()
 		}
 		if wire.Muted(h.plan.Mutes, h.placement, now, ms) {
 			return loa.Errorf(loa.Forbidden, wire.WhyMuted)
@@ -458,6 +510,7 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 	if err := a.number(w, b, func(s *state) { s.Pending[hash] += 0 }); err != nil {
 		return err
 	}
+	a.known.Store(hash, true)
 	a.state("accepted", "", hash, "")
 	j := &job{
 		warrant: w, hash: hash, mark: mark, volume: a.loudness(w, h.placement, volume),
@@ -507,6 +560,7 @@ func (a *agent) halt(w wire.Warrant, b []byte) error {
 	}
 	st := a.keep.now()
 	a.player.ask(func(p *player) { p.stop(st.stopped) })
+	a.known.Store(loa.Hash(b), true)
 	a.state("accepted", "", loa.Hash(b), "")
 	nudge(a.wake)
 	return nil

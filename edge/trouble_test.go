@@ -128,10 +128,10 @@ func (s *stage) serve(over func(http.Handler) *httptest.Server) {
 	if c := server.Certificate(); c != nil {
 		roots.AddCert(c)
 	}
-	tr := transport()
-	tr.TLSClientConfig = tlsConfig(roots)
-	s.t.Cleanup(tr.CloseIdleConnections)
-	s.a.client = client{base: server.URL, http: &http.Client{Transport: tr}}
+	s.a.carrier.roots = roots
+	own := s.a.carrier.client(true)
+	s.t.Cleanup(own.CloseIdleConnections)
+	s.a.client = client{server.URL, own, own}
 }
 
 func (s *stage) beaconNow() []byte {

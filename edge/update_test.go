@@ -517,7 +517,7 @@ func TestUpdateResumes(t *testing.T) {
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
 	k := keepIn(dir)
-	a := &agent{keep: k, client: client{base: server.URL, http: server.Client()}}
+	a := &agent{keep: k, client: client{server.URL, server.Client(), server.Client()}}
 	p := programs{filepath.Join(dir, "program")}
 	must(0, os.MkdirAll(p.dir, 0o700))
 	b := wire.Build{System: System("7"), Hash: loa.Hash(file), Bytes: int64(len(file))}
