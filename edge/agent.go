@@ -23,6 +23,9 @@ type Config struct {
 	Dir          string         // everything the agent keeps
 	Code         string         // enrolment code, "ABCD2345." and 16 characters of the root's fingerprint; needed once
 	Output       Output         // where sound goes; never nil
+	Amplifier    Amplifier      // switched around what sounds
+	Mic          []string       // program that brings the microphone's raw samples, as Output takes them; empty for none
+	Control      string         // path of the socket for programs at the box; "" for none
 	Clock        loa.Clock      // the machine's clock; nil for the real one
 	Log          *slog.Logger   // nil for none
 	ReceiptDelay time.Duration  // receipts go within a random part of this; 120 s
@@ -30,6 +33,7 @@ type Config struct {
 	BeaconStale  time.Duration  // without a pushed beacon for this long, pull; 45 s
 	PullEvery    time.Duration  // and then this often, a quarter more or less; 60 s
 	Volume       int            // percent the box is set to; 100
+	Cache        int64          // bytes of sounds kept; 512 MiB
 	Version      string         // of the program, said in beats
 	Updates      Updates        // how the program is replaced; without a product never
 	HTTP         *http.Client   // nil for the agent's own way (carry.go); calls carry their own timeouts
@@ -60,6 +64,9 @@ func (c Config) filled() (Config, error) {
 			*d.of = d.usual
 		}
 	}
+	if c.Cache <= 0 {
+		c.Cache = 512 << 20
+	}
 	if c.Volume <= 0 || c.Volume > 100 {
 		c.Volume = 100
 	}
@@ -81,19 +88,23 @@ type agent struct {
 	root     seal.Root
 	began    time.Time
 
-	life    context.Context //nolint:containedctx // streams outlive the call that opens them, not the agent
-	end     context.CancelFunc
-	tail    *tail         // the last lines of the log
-	again   chan struct{} // a setting said: start again
-	fresh   atomic.Int64  // when the newest beacon heard was made, UTC ms
-	adopted bool          // receive's own: everything the beacon held names is here
-	closing sync.Mutex    // held while a slot that did not sound is written down
-	trust   atomic.Pointer[seal.Trust]
-	sounds  sync.WaitGroup // now warrants on their way to the player
-	known   sync.Map       // hashes of now warrants that need nothing more in this run → whether they were acted upon
-	heard   atomic.Bool    // a beacon came in this run and held
-	sounded atomic.Bool    // the output took samples
-	news    atomic.Pointer[news]
+	life     context.Context //nolint:containedctx // streams outlive the call that opens them, not the agent
+	end      context.CancelFunc
+	tail     *tail         // the last lines of the log
+	again    chan struct{} // a setting said: start again
+	fresh    atomic.Int64  // when the newest beacon heard was made, UTC ms
+	adopted  bool          // receive's own: everything the beacon held names is here
+	closing  sync.Mutex    // held while a slot that did not sound is written down
+	trust    atomic.Pointer[seal.Trust]
+	sounds   sync.WaitGroup // now warrants on their way to the player
+	pinMu    sync.Mutex
+	pinUntil time.Time   // no PIN is asked before
+	mute     atomic.Bool // the output takes nothing
+	unfit    int64       // version of the plan that was said not to fit; fetch's own
+	known    sync.Map    // hashes of now warrants that need nothing more in this run → whether they were acted upon
+	heard    atomic.Bool // a beacon came in this run and held
+	sounded  atomic.Bool // the output took samples
+	news     atomic.Pointer[news]
 
 	wake   chan struct{}  // the plan, the clock or what is on disk changed
 	want   chan struct{}  // something named is not on disk
@@ -126,7 +137,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := a.settle(); err != nil {
 		return err
 	}
-	return together(ctx, a.play, a.hearPlayer, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell, a.restart, a.update)
+	return together(ctx, a.play, a.hearPlayer, a.amplify, a.control, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell, a.restart, a.update)
 }
 
 func open(cfg Config, d disk, box machine) (*agent, error) {
@@ -140,17 +151,16 @@ func open(cfg Config, d disk, box machine) (*agent, error) {
 	}
 	c := newClock(cfg.Clock, box, k.now().Clock)
 	last := &tail{}
+	for _, line := range lastLines(d, tailLines) {
+		_, _ = last.Write([]byte(line)) // it never fails
+	}
 	cfg.Log = slog.New(slog.NewMultiHandler(cfg.Log.Handler(), slog.NewTextHandler(last, nil)))
 	life, end := context.WithCancel(context.Background())
 	w := newCarrier(k, c, cfg.Roots)
-	node := client{cfg.Server, cfg.HTTP, cfg.HTTP}
-	if cfg.HTTP == nil {
-		node = client{cfg.Server, w.client(true), w.client(false)}
-	}
 	return &agent{
 		life: life, end: end, tail: last, again: make(chan struct{}, 1),
 		cfg: cfg, log: cfg.Log, keep: k, receipts: r, clock: c, began: cfg.Clock.Now(),
-		client: node, carrier: w,
+		client: w.node(cfg), carrier: w,
 		player: newPlayer(cfg.Output, c),
 		wake:   make(chan struct{}, 1), want: make(chan struct{}, 1), pull: make(chan struct{}, 1),
 		pushed: make(chan []byte, 16), nows: make(chan []byte, 64), say: make(chan wire.Beat, 64),

@@ -43,7 +43,10 @@ func (a *agent) beat(ctx context.Context) error {
 			a.log.Error("receipt not written", "error", err)
 		}
 		why := cmp.Or(a.stale(), a.carrier.wrong())
-		if a.keep.free() < reserveBytes {
+		switch {
+		case a.mute.Load():
+			why = "output.failed"
+		case a.keep.free() < reserveBytes:
 			why = "disk.full"
 		}
 		a.standing(why)

@@ -78,6 +78,14 @@ func (r *carrier) client(own bool) *http.Client {
 	}}
 }
 
+// node speaks to the node of cfg over this way, or over cfg's own client.
+func (r *carrier) node(cfg Config) client {
+	if cfg.HTTP != nil {
+		return client{cfg.Server, cfg.HTTP, cfg.HTTP}
+	}
+	return client{cfg.Server, r.client(true), r.client(false)}
+}
+
 func (r *carrier) tls(own bool) *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -162,13 +163,24 @@ func (c client) doors(ctx context.Context) (all []string, spread time.Duration, 
 	return answer.MQTT, time.Duration(min(max(answer.Spread, 0), int64(maxSpread/time.Second))) * time.Second, nil
 }
 
-// media opens the bytes of a sound; the caller checks them.
-func (c client) media(ctx context.Context, hash string) (io.ReadCloser, error) {
-	resp, err := c.do(ctx, http.MethodGet, "/device/v1/media/"+hash, nil, "")
+// media opens the bytes of a sound after the first from; the caller checks them.
+// A node that knows no ranges sends all of it, and from comes back as nought.
+func (c client) media(ctx context.Context, hash string, from int64) (io.ReadCloser, int64, error) {
+	resp, err := c.ask(ctx, http.MethodGet, "/device/v1/media/"+hash, nil, func(h http.Header) {
+		if from > 0 {
+			h.Set("Range", fmt.Sprintf("bytes=%d-", from))
+		}
+	})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return resp.Body, nil
+	if resp.StatusCode != http.StatusPartialContent || !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", from)) {
+		if resp.StatusCode == http.StatusPartialContent {
+			return nil, 0, errors.Join(loa.Errorf(loa.Unavailable, "node.answer", resp.StatusCode), resp.Body.Close())
+		}
+		from = 0
+	}
+	return resp.Body, from, nil
 }
 
 // timed asks for the time four times and takes the answer that travelled least.

@@ -289,6 +289,7 @@ type stage struct {
 	docs                     map[string][]byte
 	trust                    []string
 	sound                    []byte
+	pin                      string
 	bare                     bool       // without the sound on disk, or at the node
 	with                     seal.Key   // what seals the warrants instead
 	class                    wire.Class // of the slot, normal for ""

@@ -41,7 +41,7 @@ type file interface {
 type folder string
 
 func openFolder(dir string) (folder, error) {
-	for _, d := range []string{"", "docs", "media"} {
+	for _, d := range []string{"", "docs", "media", "mic"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return "", fmt.Errorf("open folder: %w", err)
 		}

@@ -131,6 +131,23 @@ func (a *agent) loadIdentity(ctx context.Context) error {
 	}
 }
 
+// recall takes over who this box is from what loadIdentity wrote.
+func (a *agent) recall(b []byte) error {
+	var id identity
+	if err := json.Unmarshal(b, &id); err != nil {
+		return fmt.Errorf("read identity: %w", err)
+	}
+	k, err := seal.KeyFromSeed(id.Seed)
+	if err != nil {
+		return err
+	}
+	if id.Device == "" {
+		return loa.Errorf(loa.NotFound, "placement.missing")
+	}
+	a.key, a.device, a.root = k, id.Device, id.Root
+	return nil
+}
+
 // introduce shows the node the code and the key.
 func (a *agent) introduce(ctx context.Context, code string) (pin, error) {
 	pub := seal.EncodePublic(a.key.Public)

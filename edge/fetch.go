@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -57,7 +58,13 @@ func (a *agent) fetchAll(ctx context.Context) error {
 	}
 	var errs []error
 	sounds := a.phraseSounds(needed) // before anything else
-	for _, s := range h.plan.Slots {
+	room := a.cfg.Cache
+	for _, m := range sounds {
+		room -= m.Bytes
+	}
+	slots := slices.Clone(h.plan.Slots)
+	slices.SortStableFunc(slots, func(a, b wire.Slot) int { return cmp.Compare(a.Start, b.Start) })
+	for _, s := range slots {
 		if _, done := st.Done[s.ID]; done || !wire.MaybeForMe(s, h.placement) || s.Start < st.Since {
 			continue
 		}
@@ -74,16 +81,33 @@ func (a *agent) fetchAll(ctx context.Context) error {
 		if s.Start < a.clock.millis()-late {
 			continue // missed; the warrant says by whom
 		}
-		for _, m := range w.Media {
+		fresh := slices.DeleteFunc(slices.Clone(w.Media), func(m wire.Media) bool { return needed[m.Hash] })
+		size := int64(0)
+		for _, m := range fresh {
+			size += m.Bytes
+		}
+		if size > room {
+			a.tooMuch(s, h)
+			continue // when earlier ones are done there is room; the beacon brings us here again
+		}
+		room -= size
+		for _, m := range fresh {
 			needed[m.Hash] = true
-			if !slices.Contains(sounds, m) {
-				sounds = append(sounds, m)
-			}
+			sounds = append(sounds, m)
 		}
 	}
 	errs = append(errs, a.bring(ctx, sounds, needed), a.usePhrases())
 	nudge(a.wake)
-	return errors.Join(append(errs, a.keep.clean(needed, maxMedia), a.keep.restore())...)
+	return errors.Join(append(errs, a.keep.clean(needed, room), a.keep.restore())...)
+}
+
+// tooMuch says once per plan that a slot's sounds do not fit beside the earlier ones'.
+func (a *agent) tooMuch(s wire.Slot, h holdings) {
+	if a.unfit != h.plan.Version {
+		a.unfit = h.plan.Version
+		a.log.Warn("the plan does not fit into the cache", "slot", s.ID, "bytes", a.cfg.Cache)
+		a.state("refused", s.ID, s.Warrant, "cache.full")
+	}
 }
 
 // bring downloads the sounds that are not on disk, two at a time.
@@ -110,15 +134,22 @@ func (a *agent) bring(ctx context.Context, sounds []wire.Media, needed map[strin
 	return errors.Join(errs...)
 }
 
+// download brings one sound and goes on where an earlier try broke off.
 func (a *agent) download(ctx context.Context, m wire.Media) error {
+	lock, _ := a.keep.busy.LoadOrStore(m.Hash, &sync.Mutex{})
+	lock.(*sync.Mutex).Lock()
+	defer lock.(*sync.Mutex).Unlock()
+	if a.keep.hasMedia(m.Hash) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, mediaTime)
 	defer cancel()
-	body, err := a.client.media(ctx, m.Hash)
+	body, from, err := a.client.media(ctx, m.Hash, a.keep.partial(m))
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	return a.keep.putMedia(m, body)
+	return a.keep.resumeMedia(m, from, body)
 }
 
 // bringUrgent downloads the sounds of an emergency, into memory if the disk
@@ -146,7 +177,7 @@ func (a *agent) downloadToMemory(ctx context.Context, m wire.Media) error {
 	if m.Bytes > maxMemory {
 		return loa.Errorf(loa.Unavailable, "disk.full")
 	}
-	body, err := a.client.media(ctx, m.Hash)
+	body, _, err := a.client.media(ctx, m.Hash, 0)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,6 @@ import (
 
 const (
 	reserveBytes = 128 << 10 // set aside so that a full disk still takes state and receipts
-	maxMedia     = 512 << 20 // bytes of sounds kept, needed ones apart
 	maxLive      = 256       // now numbers remembered per issuer above the floor
 	maxKept      = 4096      // entries of slots, counts and stops
 	maxBroken    = 256       // sounds the decoder failed on
@@ -212,6 +211,7 @@ func decodeState(b []byte) (*state, error) {
 type keep struct {
 	disk  disk
 	tmp   atomic.Int64 // numbers temporary files
+	busy  sync.Map     // hash of a sound → *sync.Mutex: one brings it
 	given atomic.Int64 // the highest number of a receipt line; the next update writes it down too
 
 	mu    sync.Mutex
@@ -429,21 +429,61 @@ func (k *keep) dropMedia(hash string) error {
 	return nil
 }
 
+// partName is the name of a sound that has not come whole.
+func partName(hash string) string { return "media/" + hash + ".part" }
+
 // putMedia stores r under m's hash if it is exactly the sound m names.
-func (k *keep) putMedia(m wire.Media, r io.Reader) error {
-	err := k.writeFrom("media/"+m.Hash, func(w io.Writer) error {
-		h := sha256.New()
-		n, err := io.Copy(io.MultiWriter(w, h), io.LimitReader(r, m.Bytes+1))
-		if err != nil {
-			return err
-		}
-		if n != m.Bytes || hex.EncodeToString(h.Sum(nil)) != m.Hash {
-			return loa.Errorf(loa.Invalid, "media.damaged")
-		}
-		return nil
-	})
-	k.mark(m.Hash, loa.KeyOf(err) == "media.damaged")
-	return err
+func (k *keep) putMedia(m wire.Media, r io.Reader) error { return k.resumeMedia(m, 0, r) }
+
+// partial is how many bytes of a sound came before the line broke.
+func (k *keep) partial(m wire.Media) int64 {
+	f, err := k.disk.open(partName(m.Hash), os.O_RDONLY)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() >= m.Bytes {
+		return 0
+	}
+	return info.Size()
+}
+
+// resumeMedia writes r behind the first from bytes of a sound. What came stays
+// when the line breaks; it counts for nothing until all of it has the hash.
+func (k *keep) resumeMedia(m wire.Media, from int64, r io.Reader) error {
+	name := partName(m.Hash)
+	f, err := k.disk.open(name, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return diskError(err)
+	}
+	drop := func(err error) error { return errors.Join(diskError(err), k.disk.remove(name)) }
+	if err := f.Truncate(from); err != nil {
+		return drop(errors.Join(err, f.Close()))
+	}
+	n, err := io.Copy(io.NewOffsetWriter(f, from), io.LimitReader(r, m.Bytes-from+1))
+	switch {
+	case err != nil && noDisk(diskError(err)):
+		return drop(errors.Join(err, f.Close()))
+	case err != nil:
+		return errors.Join(loa.Errorf(loa.Unavailable, "node.unreachable").Because(err), f.Close())
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, io.NewSectionReader(f, 0, from+n))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return drop(err)
+	}
+	bad := from+n != m.Bytes || hex.EncodeToString(h.Sum(nil)) != m.Hash
+	if k.mark(m.Hash, bad); bad {
+		return drop(loa.Errorf(loa.Invalid, "media.damaged"))
+	}
+	if err := k.disk.rename(name, "media/"+m.Hash); err != nil {
+		return drop(err)
+	}
+	if err := k.disk.sync("media"); err != nil {
+		return diskError(fmt.Errorf("sync folder: %w", err))
+	}
+	return nil
 }
 
 // mark remembers that a sound is damaged, or no longer, so that a slot without
@@ -456,8 +496,8 @@ func (k *keep) mark(hash string, bad bool) {
 	}
 }
 
-// clean removes sounds and documents nobody needs, the oldest first, until at
-// most limit bytes of them are left.
+// clean removes sounds and documents nobody needs, those played longest ago first,
+// until at most limit bytes of them are left.
 func (k *keep) clean(needed map[string]bool, limit int64) error {
 	type old struct {
 		name string
@@ -472,7 +512,7 @@ func (k *keep) clean(needed map[string]bool, limit int64) error {
 			return fmt.Errorf("clean: %w", err)
 		}
 		for _, f := range list {
-			if needed[f.Name()] || strings.HasSuffix(f.Name(), ".tmp") {
+			if needed[strings.TrimSuffix(f.Name(), ".part")] || strings.HasSuffix(f.Name(), ".tmp") {
 				continue
 			}
 			spare = append(spare, old{d + "/" + f.Name(), f.Size(), f.ModTime().UnixNano()})

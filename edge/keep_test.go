@@ -3,6 +3,7 @@ package edge
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -189,13 +190,13 @@ func TestClean(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	t.Parallel()
-	for spec, key := range map[string]string{"aplay": "", "aplay:hw:0": "", "wav:/x": "", "silent": "", "wav": "output.unknown", "": "output.unknown", "horn": "output.unknown"} {
+	for spec, key := range map[string]string{"aplay": "", "aplay:hw:0": "", "wav:/x": "", "silent": "", "command:ffmpeg -i -": "", "command: ": "output.unknown", "wav": "output.unknown", "": "output.unknown", "horn": "output.unknown"} {
 		_, err := Open(spec)
 		if key == "" && err != nil || key != "" && loa.KeyOf(err) != key {
 			t.Errorf("%q: %v", spec, err)
 		}
 	}
-	if o, _ := Open("aplay:hw:0"); o.(*Aplay).Device != "hw:0" {
+	if o, _ := Open("aplay:hw:0"); !slices.Contains(o.(*Program).Args, "hw:0") {
 		t.Error("the device is lost")
 	}
 }

@@ -141,6 +141,7 @@ func (a *agent) prepare(s wire.Slot, h holdings) (j *job, mine bool, err error) 
 		}
 		return nil, true, err
 	}
+	a.used(w.Media)
 	plays.Until = w.Until
 	err = a.keep.update(func(s *state) {
 		s.Done[j.slot.ID] = j.slot.Start
@@ -152,6 +153,13 @@ func (a *agent) prepare(s wire.Slot, h holdings) (j *job, mine bool, err error) 
 		return nil, true, err
 	}
 	return j, true, nil
+}
+
+// used dates sounds, so that what is played again stays longest (clean).
+func (a *agent) used(media []wire.Media) {
+	for _, m := range media {
+		_ = a.keep.disk.touch("media/"+m.Hash, a.cfg.Clock.Now()) // a disk that takes no date only forgets the order
+	}
 }
 
 func bytesOf(w wire.Warrant) (n int64) {
@@ -223,6 +231,7 @@ func (a *agent) sound(ctx context.Context, j *job) {
 			return
 		}
 	}
+	a.used(j.warrant.Media)
 	st := a.keep.now()
 	if st.stopped(j.hash, j.warrant) {
 		j.src.close()
@@ -302,8 +311,8 @@ func (a *agent) note(e event) {
 		if !e.job.unfinished() {
 			delete(s.Pending, e.job.hash)
 		}
-		if h := e.job.src.failed; h != "" {
-			s.Broken[h]++
+		if src, ok := e.job.src.(*source); ok && src.failed != "" {
+			s.Broken[src.failed]++
 		}
 	})
 	if err != nil {

@@ -35,13 +35,21 @@ type job struct {
 	at      int64  // UTC microseconds, 0 for at once
 	volume  int    // percent of full amplitude
 	held    holdings
-	src     *source
+	src     samples
 	later   *later // media that an alarm began without
 
 	started int64 // UTC microseconds at the output
 	skew    int64
 	samples int64
 	cut     bool // was interrupted and went on
+}
+
+// samples are what a job sounds: media from disk, or somebody speaking.
+type samples interface {
+	read(pcm []int16) (int, error) // never waits; io.EOF at the end
+	rewind()                       // something interrupts
+	left() int64                   // samples still to come, 0 where nobody knows
+	close()
 }
 
 // name is the key of a job in the state: a slot, or a now warrant.
@@ -54,9 +62,10 @@ func (j *job) name() string {
 
 // line is the job as a receipt says it, so far.
 func (j *job) line(clock string) wire.Line {
+	_, spoken := j.src.(*mic)
 	return wire.Line{
 		Slot: j.slot.ID, Warrant: j.hash, Planned: j.slot.Start, Started: (j.started + 500) / 1000,
-		MS: j.samples * 1000 / Rate, SkewUS: j.skew, Volume: j.volume, Clock: clock, Verified: true,
+		MS: j.samples * 1000 / Rate, SkewUS: j.skew, Volume: j.volume, Clock: clock, Verified: !spoken,
 	}
 }
 
@@ -74,6 +83,10 @@ type player struct {
 	clock  *clock
 	asked  chan func(*player)
 	events chan event
+	power  chan bool // the amplifier is wanted, or no longer
+
+	powered bool
+	heardAt int64 // UTC microseconds when the amplifier was last needed
 
 	current   *job
 	scheduled []*job
@@ -82,7 +95,7 @@ type player struct {
 }
 
 func newPlayer(out Output, c *clock) *player {
-	return &player{out: out, clock: c, asked: make(chan func(*player), 64), events: make(chan event, 256)}
+	return &player{out: out, clock: c, asked: make(chan func(*player), 64), events: make(chan event, 256), power: make(chan bool, 1)}
 }
 
 // ask has the player's loop run f before its next block.
@@ -93,7 +106,7 @@ func (p *player) ask(f func(*player)) { p.asked <- f }
 func (a *agent) play(ctx context.Context) error {
 	p := a.player
 	block := make([]int16, blockSamples)
-	for ctx.Err() == nil {
+	for fails := 0; ctx.Err() == nil; {
 		for more := true; more; {
 			select {
 			case f := <-p.asked:
@@ -108,10 +121,18 @@ func (a *agent) play(ctx context.Context) error {
 			if p.current != nil {
 				p.end(p.current, wire.Partly, "output.failed")
 			}
-			if !a.rest(ctx, time.Second) {
+			if a.mute.Store(true); fails == 0 {
+				a.state("refused", "", "", "output.failed")
+			}
+			fails = min(fails+1, 10)
+			if !a.rest(ctx, time.Duration(fails)*time.Second) { // it is started again, not in a storm
 				break
 			}
 			continue
+		}
+		if fails > 0 {
+			fails = 0
+			a.mute.Store(false)
 		}
 		a.sounded.Store(true)
 	}
@@ -189,6 +210,9 @@ func (p *player) end(j *job, r wire.Result, why string) {
 		p.clock.release()
 	}
 	j.src.close()
+	if m, ok := j.src.(*mic); ok {
+		j.hash = m.hash()
+	}
 	l := j.line("")
 	l.Result, l.Why = r, why
 	p.events <- event{job: j, ended: true, line: l}
@@ -200,6 +224,7 @@ func (p *player) fill(block []int16) {
 	at := p.clock.micros() + p.out.Delay().Microseconds()
 	length := int64(len(block)) * 1_000_000 / Rate
 	p.choose(at, at+length)
+	p.switches(at)
 	for from := 0; p.current != nil && from < len(block); {
 		j := p.current
 		if j.started == 0 {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -46,6 +47,35 @@ func TestProgram(t *testing.T) {
 	}
 	if l := n.line(); l.Slot != s.ID || l.Result != wire.Played {
 		t.Errorf("line %+v", l)
+	}
+	tool := func(in string, args ...string) (string, int) {
+		c := exec.CommandContext(t.Context(), program, args...)
+		c.Env, c.Stdin = cmd.Env, strings.NewReader(in)
+		out, err := c.CombinedOutput()
+		t.Logf("%v: %v\n%s", args, err, out)
+		return string(out), c.ProcessState.ExitCode()
+	}
+	if out, code := tool("", "doctor"); code != 0 || !strings.Contains(out, "pole P1 pole") || !strings.Contains(out, "trusted") || !strings.Contains(out, "0 lines wait") {
+		t.Error("the doctor finds a healthy box ill, or not at all")
+	}
+	if out, code := tool("123456\n", "pin"); code != 1 || !strings.Contains(out, "mic.weak_pin") {
+		t.Error("a weak PIN was taken")
+	}
+	if _, code := tool("135790\n", "pin"); code != 0 {
+		t.Error("a PIN was not taken")
+	}
+	if out, code := tool("135790\n", "mic", "1"); code != 1 || !strings.Contains(out, "mic.not_granted") {
+		t.Error("the microphone needs no grant")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "state.a"), []byte("rot"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.with(func() { n.away = true })
+	if out, code := tool("", "doctor"); code != 1 || !strings.Contains(out, "state.a is damaged") || !strings.Contains(out, "WRONG  server") {
+		t.Error("the doctor overlooks a damaged file or a silent server")
+	}
+	if lines := lastLines(folder(dir), 10); len(lines) == 0 {
+		t.Error("the program keeps no log")
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -1,17 +1,13 @@
 package edge
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"loa"
 )
@@ -30,13 +26,15 @@ type Output interface {
 	Close() error
 }
 
-// Open makes an output from its name: "aplay", "aplay:hw:0", "wav:/file" or
-// "silent" (real time without a sound).
+// Open makes an output from its name: "aplay", "aplay:hw:0", "command:program with
+// arguments", "wav:/file" or "silent" (real time without a sound).
 func Open(spec string) (Output, error) {
 	kind, rest, _ := strings.Cut(spec, ":")
 	switch {
 	case kind == "aplay":
-		return &Aplay{Device: rest}, nil
+		return aplay(rest), nil
+	case kind == "command" && strings.TrimSpace(rest) != "":
+		return &Program{Args: strings.Fields(rest), Clock: loa.WallClock{}}, nil
 	case kind == "wav" && rest != "":
 		return &WAV{Path: rest, Clock: loa.WallClock{}}, nil
 	case spec == "silent":
@@ -117,20 +115,21 @@ func (w *WAV) Write(pcm []int16) error {
 }
 
 func (w *WAV) header(data uint32) error {
-	var b bytes.Buffer
-	b.WriteString("RIFF")
-	for _, v := range []any{
-		data + wavHeader - 8, [8]byte([]byte("WAVEfmt ")), uint32(16), uint16(1), uint16(1),
-		uint32(Rate), uint32(Rate * 2), uint16(2), uint16(16), [4]byte([]byte("data")), data,
-	} {
-		if err := binary.Write(&b, binary.LittleEndian, v); err != nil {
-			return fmt.Errorf("write wav header: %w", err)
-		}
-	}
-	if _, err := w.file.WriteAt(b.Bytes(), 0); err != nil {
+	if _, err := w.file.WriteAt(wavHead(data), 0); err != nil {
 		return fmt.Errorf("write wav header: %w", err)
 	}
 	return nil
+}
+
+// wavHead is the head of a RIFF WAVE file with so many bytes of samples.
+func wavHead(data uint32) []byte {
+	b := binary.LittleEndian.AppendUint32([]byte("RIFF"), data+wavHeader-8)
+	b = binary.LittleEndian.AppendUint32(append(b, "WAVEfmt "...), 16)
+	b = append(b, 1, 0, 1, 0) // PCM, one channel
+	b = binary.LittleEndian.AppendUint32(b, Rate)
+	b = binary.LittleEndian.AppendUint32(b, Rate*2)
+	b = append(b, 2, 0, 16, 0) // bytes and bits of a sample
+	return binary.LittleEndian.AppendUint32(append(b, "data"...), data)
 }
 
 // Delay is how far ahead of the clock the file is.
@@ -144,77 +143,6 @@ func (w *WAV) Close() error {
 	return errors.Join(w.header(uint32(w.bytes)), w.file.Close())
 }
 
-// alsaBuffer is what aplay is told to keep between itself and the card.
-const alsaBuffer = 200 * time.Millisecond
-
-// Aplay sounds through ALSA by the program aplay, which every small Linux has.
-// It is started with the first samples and again after it died.
-type Aplay struct {
-	Device string // an ALSA name such as "hw:0", "" for the default
-	cmd    *exec.Cmd
-	pipe   *os.File
-}
-
-// Write feeds the program; it blocks while pipe and card are full.
-func (a *Aplay) Write(pcm []int16) error {
-	if a.pipe == nil {
-		if err := a.start(); err != nil {
-			return err
-		}
-	}
-	if _, err := a.pipe.Write(raw(pcm)); err != nil {
-		return errors.Join(fmt.Errorf("write to aplay: %w", err), a.Close())
-	}
-	return nil
-}
-
-func (a *Aplay) start() error {
-	args := []string{"-q", "-t", "raw", "-f", "S16_LE", "-c", "1", "-r", fmt.Sprint(Rate),
-		fmt.Sprintf("--buffer-time=%d", alsaBuffer.Microseconds())}
-	if a.Device != "" {
-		args = append(args, "-D", a.Device)
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("start aplay: %w", err)
-	}
-	// A pipe holds a second of sound unless told otherwise; a stop must not wait for it.
-	if _, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, os.Getpagesize()); err != nil {
-		return errors.Join(fmt.Errorf("start aplay: %w", err), r.Close(), w.Close())
-	}
-	cmd := exec.Command("aplay", args...) //nolint:noctx // it lives as long as the output, Close ends it
-	cmd.Stdin = r
-	if err := cmd.Start(); err != nil {
-		return errors.Join(fmt.Errorf("start aplay: %w", err), r.Close(), w.Close())
-	}
-	a.cmd, a.pipe = cmd, w
-	return r.Close()
-}
-
-// Delay is what waits in the pipe and what the card holds.
-func (a *Aplay) Delay() time.Duration {
-	if a.pipe == nil {
-		return alsaBuffer
-	}
-	n, err := unix.IoctlGetInt(int(a.pipe.Fd()), unix.TIOCINQ) // FIONREAD
-	if err != nil {
-		n = 0
-	}
-	return alsaBuffer + time.Duration(n/2)*time.Second/Rate
-}
-
-// Close ends the program. The next Write starts it again.
-func (a *Aplay) Close() error {
-	if a.pipe == nil {
-		return nil
-	}
-	err := a.pipe.Close()
-	err = errors.Join(err, a.cmd.Process.Kill())
-	_ = a.cmd.Wait() // it was told to end; how it says so does not matter
-	a.cmd, a.pipe = nil, nil
-	return err
-}
-
 func raw(pcm []int16) []byte {
 	b := make([]byte, 0, len(pcm)*2)
 	for _, s := range pcm {
@@ -226,5 +154,5 @@ func raw(pcm []int16) []byte {
 var (
 	_ Output = (*Silent)(nil)
 	_ Output = (*WAV)(nil)
-	_ Output = (*Aplay)(nil)
+	_ Output = (*Program)(nil)
 )

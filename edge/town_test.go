@@ -53,6 +53,7 @@ type town struct {
 	mutes       []wire.Mute
 	own         []wire.Hours // of the placement
 	placement   []byte
+	mic         bool
 	device      string
 	pub         ed25519.PublicKey
 	through     int64
@@ -176,7 +177,7 @@ func (n *town) enrol(w http.ResponseWriter, r *http.Request) {
 
 func (n *town) place(version int64, at loa.Path, most int) {
 	n.placement = n.seal(wire.PlacementType, wire.Placement{Kind: "placement", Device: n.device, Pole: loa.NewID(time.Now()),
-		Code: "P1", Name: "pole", Key: seal.EncodePublic(n.pub), Version: version, Paths: []loa.Path{at}, Cap: most, Hours: n.own}, n.authority)
+		Code: "P1", Name: "pole", Key: seal.EncodePublic(n.pub), Version: version, Paths: []loa.Path{at}, Cap: most, Hours: n.own, LocalMic: n.mic}, n.authority)
 }
 
 func (n *town) placed(w http.ResponseWriter, r *http.Request) {
