@@ -26,7 +26,7 @@ import (
 // sounded. Two hundred histories run always; LOA_LONG=1 runs them for five minutes on
 // two cores and says how many.
 //
-// TestDeliveryCanFail breaks the rules one at a time and holds the test to notice.
+// TestCanFail breaks the rules one at a time and holds the test to notice.
 func TestDelivery(t *testing.T) {
 	t.Parallel()
 	r := newRealm()
