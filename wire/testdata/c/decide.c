@@ -381,7 +381,7 @@ const char *release_install(const struct json *release, const struct json *progr
 	int64_t number = json_number(release, "number"), runs = json_number(program, "number");
 	if (!text_same(json_text(release, "product"), json_text(program, "product")))
 		return "release.other_product";
-	if (number <= higher(runs, json_number(program, "highest")))
+	if (number <= runs || number < json_number(program, "highest"))
 		return "release.old";
 	if (runs < json_number(release, "replaces"))
 		return "release.steps";
