@@ -183,7 +183,7 @@ func TestCalendarPage(t *testing.T) {
 		}
 		return v
 	}
-	man.page(at, "Tháng 2026-11", "Năm 2026 chưa ghi thông báo nghỉ", "15/10")
+	man.page(at, "Tháng 11/2026", "Năm 2026 chưa ghi thông báo nghỉ", "15/10")
 	man.page(at+"&month=2027-02", "Tết Nguyên đán", "1/1")
 	b.wrote("a day off", func() {
 		man.led("/calendar/day", where("day", "2027-02-11", "kind", "off", "basis", "TB 12/TB-UBND (giả định)"), at+"&month=2027-02")

@@ -53,7 +53,7 @@ func TestDeskRegisters(t *testing.T) {
 	}, "speaker.pole_edited")
 	tech.page(pole, "Cần xác nhận lại")
 	tech.page("/speakers"+at+"&state=stale", "Đình làng")
-	b.wrote("confirming again", func() { tech.led("/speakers/"+box.ID+"/confirm", url.Values{}, "/speakers/"+box.ID) }, "speaker.placed")
+	b.wrote("confirming again", func() { tech.led("/speakers/"+box.ID+"/confirm", url.Values{}, pole) }, "speaker.placed")
 	if strings.Contains(tech.page(pole, "sáng 33 %"), "Cần xác nhận lại") {
 		t.Error("a confirmed pole still waits to be confirmed")
 	}

@@ -121,7 +121,7 @@ func (r *Register) LogOf(ctx context.Context, who loa.Actor, box string) (l BoxL
 		var lines string
 		err = tx.Row(`SELECT at, came_at, lines FROM box_log WHERE box = ? ORDER BY came_at DESC LIMIT 1`, box).Scan(&l.At, &l.CameAt, &lines)
 		if errors.Is(err, db.ErrNone) {
-			return loa.Errorf(loa.NotFound, "log.none")
+			return loa.Errorf(loa.NotFound, "speaker.no_log")
 		}
 		if err != nil {
 			return err
