@@ -23,7 +23,7 @@ func TestCommand(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			if _, err := exec.LookPath(row.name); err != nil {
-				t.Skipf("%s is not installed", row.name)
+				t.Skipf("%s is not installed: scripts/tools ffmpeg alsa-utils", row.name)
 			}
 			n := newTown(t)
 			dir := t.TempDir()
