@@ -82,7 +82,11 @@ func device(ctx context.Context, a *app) error {
 func checkDevice(ctx context.Context, addr string, patience time.Duration, say func(key string, args ...any), errs io.Writer) ([]verdict, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p, err := newProbe(ctx)
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	p, err := newProbe(ctx, host)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -58,7 +59,7 @@ const (
 
 func probeMillis() int64 { return time.Now().UnixMilli() }
 
-func newProbe(ctx context.Context) (*probe, error) {
+func newProbe(ctx context.Context, host string) (*probe, error) {
 	p := &probe{docs: map[string][]byte{}, media: map[string][]byte{}, nonces: map[string]bool{}, code: "ABCD2345"}
 	var rootKey seal.Key
 	for _, k := range []*seal.Key{&rootKey, &p.authority, &p.dispatch, &p.beaconKey, &p.stranger} {
@@ -90,7 +91,7 @@ func newProbe(ctx context.Context) (*probe, error) {
 	p.beacon.Kind, p.beacon.Path, p.beacon.Now, p.beacon.Placements, p.beacon.Number = "beacon", probeCommune, []string{}, 1, now
 	p.policy(0, 1440)
 	p.plan()
-	p.door, err = door.Open(ctx, door.Config{Addr: "127.0.0.1:0", Clock: loa.WallClock{}, Log: slog.New(slog.DiscardHandler),
+	p.door, err = door.Open(ctx, door.Config{Addr: net.JoinHostPort(host, "0"), Clock: loa.WallClock{}, Log: slog.New(slog.DiscardHandler),
 		Trust: func() *seal.Trust { return p.trust },
 		OnPresence: func(_ string, in bool) {
 			p.with(func() { p.here = p.here || in })
@@ -276,8 +277,18 @@ func (p *probe) handler() http.Handler {
 		as(w, map[string]any{"delegations": p.delegations})
 	})
 	mux.HandleFunc("GET /device/v1/root/{fingerprint}", func(w http.ResponseWriter, _ *http.Request) { as(w, map[string]any{"roots": []string{}}) })
-	mux.HandleFunc("GET /device/v1/doors", func(w http.ResponseWriter, _ *http.Request) {
-		as(w, map[string]any{"mqtt": []string{"tcp://" + p.door.Addr()}})
+	mux.HandleFunc("GET /device/v1/doors", func(w http.ResponseWriter, r *http.Request) {
+		// The door listens where the pages do, and the box knows best how to get there.
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host // it called without a port
+		}
+		_, port, err := net.SplitHostPort(p.door.Addr())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		as(w, map[string]any{"mqtt": []string{"tcp://" + net.JoinHostPort(host, port)}})
 	})
 	mux.HandleFunc("POST /device/v1/time", func(w http.ResponseWriter, r *http.Request) {
 		received := time.Now().UnixMicro()
