@@ -1,7 +1,8 @@
 package bulletin
 
 // Beside the line: "Vì sao loa này phát lúc này?" Everything behind one line of
-// the playback log, and its seals checked again on the spot.
+// the playback log, and its seals checked again on the spot: for the page and for
+// the paper.
 
 import (
 	"context"
@@ -25,9 +26,10 @@ type Evidence struct {
 	Approvals []Approval
 	Warrant   *wire.Warrant // nil where it is not kept here
 	Session   string        // of the slot, "" where it stood in none
-	Plan      int64         // version of the plan that held at the minute, 0 where none is kept
-	InPlan    bool          // that plan has the slot
-	Policies  []wire.Policy // in force at the minute, the country's first
+	Plan      *wire.Plan    // that held at the moment, nil where none is kept
+	PlanHash  string
+	InPlan    bool           // that plan has the slot
+	Policies  []speaker.Held // in force at the moment, the country's first
 	Mutes     []speaker.Mute
 	Receipt   string // hash of the sealed receipt, "" where it was not kept
 	Proof     error  // nil: the receipt's seal is the box's own and it says this line
@@ -51,10 +53,11 @@ func (f *Flow) Evidence(ctx context.Context, who loa.Actor, box string, n int64)
 		if err := e.said(tx); err != nil {
 			return err
 		}
-		if err := e.planned(tx); err != nil {
+		at := max(e.Planned, e.Started)
+		if err := e.planned(tx, at); err != nil {
 			return err
 		}
-		if e.Policies, err = speaker.PoliciesAt(tx, b.Pole.Path, e.Planned); err != nil {
+		if e.Policies, err = speaker.PoliciesAt(tx, b.Pole.Path, at); err != nil {
 			return err
 		}
 		mutes, err := speaker.MutesOf(tx, b.Pole.Path, e.Planned, e.Planned+max(1, e.MS))
@@ -108,30 +111,22 @@ func (e *Evidence) said(tx *db.Tx) (err error) {
 	return err
 }
 
-// planned finds the plan that held at the minute, and the session of the slot.
-func (e *Evidence) planned(tx *db.Tx) error {
+// planned finds the plan that held at a moment, and the session of the slot.
+func (e *Evidence) planned(tx *db.Tx, at int64) error {
 	err := tx.Row(`SELECT session FROM slot WHERE id = ?`, e.Slot).Scan(&e.Session)
 	if err != nil && !errors.Is(err, db.ErrNone) {
 		return err
 	}
-	var sealed []byte
-	err = tx.Row(`SELECT body FROM document WHERE type = ? AND path = ? AND made_at <= ? ORDER BY made_at DESC, hash LIMIT 1`,
-		wire.PlanType, e.Pole.Path.Commune(), e.Planned).Scan(&sealed)
-	if errors.Is(err, db.ErrNone) {
-		return nil
+	hash, payload, err := speaker.DocumentAt(tx, wire.PlanType, e.Pole.Path.Commune(), at)
+	if err != nil || payload == nil {
+		return err
 	}
+	plan, err := wire.ReadPlan(payload)
 	if err != nil {
 		return err
 	}
-	o, err := seal.Open(sealed, wire.MaxPlan)
-	if err != nil {
-		return err
-	}
-	var plan wire.Plan
-	if err := seal.Decode(o.Payload, wire.MaxPlan, &plan); err != nil {
-		return err
-	}
-	e.Plan, e.InPlan = plan.Version, slices.ContainsFunc(plan.Slots, func(s wire.Slot) bool { return s.ID == e.Slot })
+	e.Plan, e.PlanHash = &plan, hash
+	e.InPlan = slices.ContainsFunc(plan.Slots, func(s wire.Slot) bool { return s.ID == e.Slot })
 	return nil
 }
 

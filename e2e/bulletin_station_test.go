@@ -410,7 +410,12 @@ func (w *station) enrolAs(d device, letters string) (device, error) {
 // waiting is a box that asked for a new pole at a place.
 func (w *station) waiting(at loa.Path, name string) device {
 	w.t.Helper()
-	p := w.pole(at, name)
+	return w.asks(w.pole(at, name))
+}
+
+// asks is a box that asked for a pole.
+func (w *station) asks(p speaker.Pole) device {
+	w.t.Helper()
 	w.tick()
 	code, err := w.register.NewCode(w.t.Context(), officer(), p.ID)
 	w.ok(err)

@@ -7,12 +7,14 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"loa"
 	"loa/bulletin"
 	"loa/calendar"
 	"loa/db"
 	"loa/db/dbtest"
+	"loa/speaker"
 	"loa/wire"
 )
 
@@ -85,9 +87,9 @@ func previewed(t *testing.T, b *bureau) {
 	if len(aired) != 1 || aired[0].Played != 1 || aired[0].Meant != 2 || aired[0].Author != "Lê Thị Mận" || fmt.Sprint(aired[0].Approved) != "[Trần Văn Bách]" {
 		t.Errorf("the log book: %+v", aired)
 	}
-	e, err := b.flow.Behind(ctx, writer(), two.ID, 1)
+	e, err := b.flow.Evidence(ctx, writer(), two.ID, 1)
 	b.ok(err)
-	if e.From == nil || e.Warrant == nil || e.Plan == nil || len(e.Policies) == 0 || len(e.Approvals) != 1 || e.Pole.Name != "Cổng chợ" {
+	if e.Bulletin.ID == "" || e.Warrant == nil || e.Plan == nil || !e.InPlan || e.PlanHash == "" || len(e.Policies) == 0 || len(e.Approvals) != 1 || e.Pole.Name != "Cổng chợ" {
 		t.Errorf("evidence: %+v", e)
 	}
 	for path, name := range map[string]string{
@@ -117,17 +119,17 @@ func previewed(t *testing.T, b *bureau) {
 		"Lịch cắt điện", e.Playback.Warrant, "Trần Văn Bách", "phát đủ")
 	// The line leads to its sound, until the retention period is over.
 	why := "/log/" + two.ID + "/1"
-	sound := "/bulletins/" + e.Bulletin + "/sound/0"
+	sound := "/bulletins/" + e.Bulletin.ID + "/sound/0"
 	man.page("/log?path="+string(dongSay), why+"#sound", "Nghe lại")
 	man.page(why, sound)
 	if got := man.get(sound); got.status != http.StatusOK || got.header.Get("Content-Type") != "audio/mpeg" {
 		t.Errorf("the sound of a line: %d", got.status)
 	}
 	b.ok(b.flow.DB.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(`UPDATE rendition SET kept_months = 24 WHERE bulletin_id = ?`, e.Bulletin)
+		_, err := tx.Exec(`UPDATE rendition SET kept_months = 24 WHERE bulletin_id = ?`, e.Bulletin.ID)
 		return err
 	}))
-	for _, path := range []string{why, "/bulletins/" + e.Bulletin} {
+	for _, path := range []string{why, "/bulletins/" + e.Bulletin.ID} {
 		if page := man.page(path, "Âm thanh đã xóa theo thời hạn lưu (24 tháng)"); strings.Contains(page, "<audio") {
 			t.Errorf("%s still has a player", path)
 		}
@@ -150,8 +152,72 @@ func previewed(t *testing.T, b *bureau) {
 			t.Errorf("%s: %d, want %d", path, got.status, want)
 		}
 	}
-	if _, err := b.flow.Behind(ctx, person("stranger", "Người Lạ", benMai, loa.RightRead), two.ID, 1); loa.KeyOf(err) != "right.missing" {
+	if _, err := b.flow.Evidence(ctx, person("stranger", "Người Lạ", benMai, loa.RightRead), two.ID, 1); loa.KeyOf(err) != "right.missing" {
 		t.Errorf("evidence for a stranger: %v", err)
+	}
+}
+
+// TestSessionHints: the page of a day's sessions says beside an item that the
+// commune beyond the field sounds something else in its minute and that people
+// heard the same words before, and on top that the day is long.
+func TestSessionHints(t *testing.T) {
+	dbtest.EachURL(t, func(t *testing.T, address string) { sessionHints(t, openDeskOn(t, address, true)) })
+}
+
+func sessionHints(t *testing.T, b *bureau) {
+	ctx := t.Context()
+	man, head := b.browser(writer()), b.browser(person("head", "Vũ Văn Thực", thon1, loa.RightWrite, loa.RightRead))
+	b.openStation(benMai)
+	for path, lat := range map[loa.Path]int64{thon1: 21_000_000, benMai: 21_001_800} { // 200 m apart
+		p, err := b.register.AddPole(ctx, officer(), speaker.Pole{Path: path, Name: "Cột " + string(path[len(path)-2:]), Cap: 70, At: &wire.Point{Lat: lat, Lon: 105_000_000}})
+		b.ok(err)
+		b.confirm(b.asks(p).ID, false)
+	}
+	at := "/sessions?path=" + string(dongSay)
+	echo, again := "đứng gần cụm loa của xã bên đang phát “Phà nghỉ”", "Nội dung này đã phát trong tin “Lịch cắt điện” ngày 23/11"
+
+	long := notice()
+	long.Text = strings.Repeat(long.Text+" ", 30)
+	b.dispatched(long, morning())
+	if page := man.page(at); strings.Contains(page, echo) || strings.Contains(page, again) || strings.Contains(page, "Nên xem lại") {
+		t.Error("one notice and nothing beside it is no conflict")
+	}
+	ferry := notice()
+	ferry.Path, ferry.Scope, ferry.Title, ferry.Text = benMai, []loa.Path{benMai}, "Phà nghỉ", "Phà Bến Mai nghỉ đến hết thứ Năm."
+	theirs, err := b.flow.Draft(ctx, editor(), ferry)
+	b.ok(err)
+	theirs, err = b.flow.Submit(ctx, editor(), theirs.ID)
+	b.ok(err)
+	b.ok(b.flow.Hear(ctx, chief(), theirs.ID, loa.Hash(theirs.Payload), bulletin.Heard))
+	_, err = b.flow.Approve(ctx, chief(), theirs.ID, b.yes(chief(), theirs.Payload))
+	b.ok(err)
+	_, err = b.flow.Sign(ctx, theirs.ID)
+	b.ok(err)
+	_, err = b.flow.Schedule(ctx, editor(), theirs.ID, []bulletin.Choice{morning()})
+	b.ok(err)
+	_, err = b.flow.Dispatch(ctx, theirs.ID)
+	b.ok(err)
+	long.Title = "Nhắc lại lịch điện"
+	b.dispatched(long, evening())
+	b.ok(b.flow.SetRegulation(ctx, writer(), bulletin.Regulation{Path: dongSay, Number: "31/QĐ-UBND", Minutes: 1, Sessions: 2, From: 1, Override: "thử",
+		Hours: []wire.Hours{{Days: []int{1, 2, 3, 4, 5, 6, 7}, From: 5 * 60, Until: 20 * 60}}}))
+
+	page := man.page(at, echo, again, "Nên xem lại", "Ngày 23/11 phát", "quá 2 phút mỗi ngày")
+	if sessions := strings.Split(page, "Buổi chiều"); len(sessions) != 2 || strings.Count(page, echo) != 1 || !strings.Contains(sessions[0], echo) ||
+		strings.Count(page, again) != 1 || !strings.Contains(sessions[1], again) {
+		t.Error("a hint does not stand once, in the session it concerns")
+	}
+	head.page("/sessions", echo)
+	if page := man.page(at + "&day=2026-11-24"); strings.Contains(page, echo) || strings.Contains(page, again) || strings.Contains(page, "Nên xem lại") {
+		t.Error("tomorrow has today's conflicts")
+	}
+	b.clock.Turn(24 * time.Hour)
+	man.signIn()
+	if page := man.page(at + "&day=2026-11-23"); strings.Contains(page, echo) || strings.Contains(page, again) {
+		t.Error("a day that is over is still mended")
+	}
+	if got := man.get(at + "&day=hom-nay"); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("no day: %d", got.status)
 	}
 }
 

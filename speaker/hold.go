@@ -41,6 +41,26 @@ func DocumentTx(tx *db.Tx, hash string) (b []byte, err error) {
 	return b, err
 }
 
+// DocumentAt is the newest document of a kind for a place that was made by a
+// moment (UTC milliseconds): its hash and what its seal covers, nil if there was
+// none.
+func DocumentAt(tx *db.Tx, kind string, path loa.Path, at int64) (hash string, payload []byte, err error) {
+	var sealed []byte
+	err = tx.Row(`SELECT hash, body FROM document WHERE type = ? AND path = ? AND made_at <= ? ORDER BY made_at DESC, hash LIMIT 1`,
+		kind, path, at).Scan(&hash, &sealed)
+	if errors.Is(err, db.ErrNone) {
+		return "", nil, nil
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("read document: %w", err)
+	}
+	o, err := seal.Open(sealed, wire.MaxPlan)
+	if err != nil {
+		return "", nil, err
+	}
+	return hash, o.Payload, nil
+}
+
 // Believe takes in the sealed delegations a ceremony made, so that devices can
 // fetch them. They are listed under each path they speak for.
 func (r *Register) Believe(ctx context.Context, delegations [][]byte) error {
@@ -222,28 +242,31 @@ func HoldNow(tx *db.Tx, keys Keys, w wire.Warrant, sealed []byte) ([]journal.Emi
 	return emits, nil
 }
 
+// Held is a policy and the hash its document is known by.
+type Held struct {
+	wire.Policy
+	Hash string
+}
+
 // PoliciesAt reads the policies along a path that were in force at a moment (UTC
 // milliseconds), the country's first: for evidence.
-func PoliciesAt(tx *db.Tx, path loa.Path, at int64) (all []wire.Policy, err error) {
-	for _, p := range path.Up() {
-		var b []byte
-		err := tx.Row(`SELECT body FROM document WHERE type = ? AND path = ? AND made_at <= ? ORDER BY made_at DESC, hash LIMIT 1`, wire.PolicyType, p, at).Scan(&b)
-		if errors.Is(err, db.ErrNone) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read policy: %w", err)
-		}
-		o, err := seal.Open(b, seal.MaxDocument)
+func PoliciesAt(tx *db.Tx, path loa.Path, at int64) (all []Held, err error) {
+	up := path.Up()
+	slices.Reverse(up)
+	for _, p := range up {
+		hash, payload, err := DocumentAt(tx, wire.PolicyType, p, at)
 		if err != nil {
 			return nil, err
 		}
-		policy, err := wire.ReadPolicy(o.Payload)
+		if payload == nil {
+			continue
+		}
+		policy, err := wire.ReadPolicy(payload)
 		if err != nil {
 			return nil, err
 		}
 		if policy.From <= at && at < policy.Until {
-			all = append([]wire.Policy{policy}, all...)
+			all = append(all, Held{policy, hash})
 		}
 	}
 	return all, nil

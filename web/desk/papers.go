@@ -259,7 +259,7 @@ func (d *desk) evidencePaper(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return loa.Errorf(loa.NotFound, "playback.unknown")
 	}
-	e, err := d.Bulletins.Behind(ctx, web.Actor(r), r.FormValue("box"), n)
+	e, err := d.Bulletins.Evidence(ctx, web.Actor(r), r.FormValue("box"), n)
 	if err != nil {
 		return err
 	}
@@ -283,7 +283,7 @@ func (d *desk) evidencePaper(w http.ResponseWriter, r *http.Request) error {
 		row("log.started", toSecond(e.Started)), row("log.length", length(in, e.MS)), row("paper.volume", fmt.Sprintf("%d %%", e.Volume)),
 		row("log.result", result), row("log.degree", e.Degree+" · "+in.T("degree."+e.Degree)), row("log.received", toSecond(e.Received)),
 		row("paper.line", fmt.Sprintf("%d · %s", e.N, e.Box)))
-	if b := e.From; b != nil {
+	if b := e.Bulletin; b.ID != "" {
 		part("paper.part_bulletin", row("paper.title", b.Title), row("paper.author", b.AuthorName), row("paper.class", in.T("class."+string(b.Class))),
 			row("paper.number_in_system", b.ID))
 		var yes [][2]string
@@ -300,7 +300,7 @@ func (d *desk) evidencePaper(w http.ResponseWriter, r *http.Request) error {
 		}
 		part("paper.part_warrant", rows...)
 	}
-	if p := e.Plan; p != nil {
+	if p := e.Plan; p != nil && e.InPlan {
 		part("paper.part_plan", row("paper.version", strconv.FormatInt(p.Version, 10)), row("paper.made", toSecond(p.Made)), row("paper.hash", e.PlanHash), row("paper.slot", e.Slot))
 	}
 	for _, p := range e.Policies {

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -104,21 +105,24 @@ func (d *desk) ahead(w http.ResponseWriter, r *http.Request) error {
 			page.Rows = append(page.Rows, row)
 		}
 	}
-	near, err := d.Bulletins.Neighbours(ctx, shown, at.Commune(), from, until)
-	if err != nil {
+	if page.Hints, err = d.conflicts(ctx, shown, at.Commune(), calendar.Of(time.UnixMilli(page.Day.At))); err != nil {
 		return err
-	}
-	rule, _, err := d.Bulletins.Regulation(ctx, at.Commune(), time.UnixMilli(page.Day.At))
-	if err != nil {
-		return err
-	}
-	most := time.Duration(rule.Minutes*rule.Sessions) * time.Minute
-	for _, h := range bulletin.Conflicts(shown, near, most) {
-		if onDay(h.At) {
-			page.Hints = append(page.Hints, h)
-		}
 	}
 	return d.Site.Page(w, r, d.pages, "preview", "preview.title", page)
+}
+
+// conflicts explains what is wrong with one day at some poles of a commune.
+func (d *desk) conflicts(ctx context.Context, ours []bulletin.Ahead, commune loa.Path, on calendar.Date) ([]bulletin.Hint, error) {
+	near, err := d.Bulletins.Neighbours(ctx, ours, commune, on.Midnight(), (on + 1).Midnight())
+	if err != nil {
+		return nil, err
+	}
+	rule, _, err := d.Bulletins.Regulation(ctx, commune, on.Midnight())
+	if err != nil {
+		return nil, err
+	}
+	all := bulletin.Conflicts(ours, near, time.Duration(rule.Minutes*rule.Sessions)*time.Minute)
+	return slices.DeleteFunc(all, func(h bulletin.Hint) bool { return calendar.Of(time.UnixMilli(h.At)) != on }), nil
 }
 
 // dayOf is one day of the strip.

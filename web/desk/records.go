@@ -214,7 +214,7 @@ func (d *desk) whyData(r *http.Request) (page whyPage, err error) {
 		if err != nil {
 			return page, err
 		}
-		page.Hours = append(page.Hours, hoursOf{name, p})
+		page.Hours = append(page.Hours, hoursOf{name, p.Policy})
 	}
 	return page, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"loa"
 	"loa/bulletin"
+	"loa/calendar"
 	"loa/web"
 )
 
@@ -25,6 +26,7 @@ type sessionsPage struct {
 	Sessions []onDay
 	Now      []bulletin.Item
 	Missed   []bulletin.Unplaced
+	Hints    map[string][]bulletin.Hint // by slot; under "" those of no item on the page
 }
 
 // dayLink is one day of the week strip.
@@ -77,6 +79,9 @@ func (d *desk) sessionsPage(w http.ResponseWriter, r *http.Request) error {
 		if err := d.fillSessions(r, &page, at.Commune(), now.UnixMilli()); err != nil {
 			return err
 		}
+		if err := d.hintSessions(r, &page, at); err != nil {
+			return err
+		}
 	}
 	return d.Site.Page(w, r, d.pages, "sessions", "sessions.title", page)
 }
@@ -108,6 +113,51 @@ func (d *desk) fillSessions(r *http.Request, page *sessionsPage, commune loa.Pat
 		}
 		one.Percent = min(100, one.Used*100/max(1, one.Allowed))
 		page.Sessions = append(page.Sessions, one)
+	}
+	return nil
+}
+
+// hintSessions explains what will be heard badly on a day that is not over, where
+// the reader may look: beside the item it concerns, otherwise on top.
+func (d *desk) hintSessions(r *http.Request, page *sessionsPage, at loa.Path) error {
+	ctx, who := r.Context(), web.Actor(r)
+	on, err := calendar.ParseDate(page.Day)
+	if err != nil || on < calendar.Of(d.Site.Clock.Now()) {
+		return err
+	}
+	poles, err := d.Bulletins.Foresee(ctx, who, at, on.Midnight(), (on + 1).Midnight())
+	if err != nil {
+		return err
+	}
+	hints, err := d.conflicts(ctx, poles, at.Commune(), on)
+	if err != nil {
+		return err
+	}
+	before, err := d.Bulletins.List(ctx, who, bulletin.Query{Path: at, Limit: 200})
+	if err != nil {
+		return err
+	}
+	shown := map[string]bool{}
+	for _, s := range page.Sessions {
+		for _, it := range s.Order.Items {
+			shown[it.Slot] = true
+			i := slices.IndexFunc(before, func(b bulletin.Bulletin) bool { return b.ID == it.Bulletin })
+			if i < 0 {
+				continue
+			}
+			for _, h := range before[i].Repeats(before, repeatDays) {
+				h.Slot = it.Slot
+				hints = append(hints, h)
+			}
+		}
+	}
+	page.Hints = map[string][]bulletin.Hint{}
+	for _, h := range hints {
+		slot := h.Slot
+		if !shown[slot] {
+			slot = ""
+		}
+		page.Hints[slot] = append(page.Hints[slot], h)
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"loa"
 	"loa/bulletin"
 	"loa/calendar"
-	"loa/lang"
 	"loa/speaker"
 	"loa/web"
 	"loa/wire"
@@ -22,12 +21,6 @@ type frameOf struct {
 	Standing []bulletin.Standing
 	Rows     []int // of the programme in the form
 }
-
-// words says days in Vietnamese, as the regulation does.
-type words struct{ *lang.Catalog }
-
-// T is the text of a key.
-func (w words) T(key string, args ...any) string { return w.Catalog.T("vi", key, args...) }
 
 // programmeRows is how many lines the form of a standing programme has.
 const programmeRows = 8
@@ -60,7 +53,7 @@ func (d *desk) stationAt(r *http.Request, page *rulesPage, at loa.Path) error {
 			if err != nil {
 				return err
 			}
-			one.Said = set.Say(words{d.Site.Catalog})
+			one.Said = set.Say(printer{d.Site.Catalog, "vi"}) // as the regulation does
 		}
 		if one.Standing, err = d.Bulletins.StandingOf(ctx, at, fr.Part); err != nil {
 			return err
