@@ -22,10 +22,8 @@ import (
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 
-	"loa"
 	"loa/bulletin"
 	"loa/e2e"
-	"loa/people"
 	"loa/wire"
 )
 
@@ -134,9 +132,19 @@ type visitor struct {
 	expect []string // words of complaints that a test provokes
 }
 
-// visit signs a person in with a single-use link. What the browser complains of
-// while the visit lasts fails the test.
+// visit signs a person in with a single-use link.
 func visit(chromium context.Context, t *testing.T, town *e2e.Town, who *e2e.Officer) *visitor {
+	t.Helper()
+	v := stranger(chromium, t, town, who)
+	v.open("/sign-in/link/" + who.Link())
+	v.tap("main button")
+	v.at("/")
+	return v
+}
+
+// stranger is somebody who is not signed in. What the browser complains of while
+// the visit lasts fails the test.
+func stranger(chromium context.Context, t *testing.T, town *e2e.Town, who *e2e.Officer) *visitor {
 	t.Helper()
 	v := &visitor{T: t, Officer: who, town: town}
 	var end context.CancelFunc
@@ -154,14 +162,6 @@ func visit(chromium context.Context, t *testing.T, town *e2e.Town, who *e2e.Offi
 			t.Errorf("%s's browser: %s", v.Login, f)
 		}
 	})
-	reg := &people.Register{DB: town.DB, RPID: town.Config.RPID(), Origin: town.Config.Origin}
-	token, err := reg.NewLink(t.Context(), loa.System(), who.ID, time.Hour)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.open("/sign-in/link/" + token)
-	v.tap("main button")
-	v.at("/")
 	return v
 }
 

@@ -234,7 +234,7 @@ func (w *Town) AddAgents(n int) {
 // AddForeign puts up a pole whose box is no agent of ours: start is told the
 // node's address and the code, and the box is placed and heard before this returns.
 func (w *Town) AddForeign(pole speaker.Pole, start func(server, code string)) speaker.Pole {
-	reg := w.speakers()
+	reg := w.Register()
 	pole, err := reg.AddPole(w.T.Context(), w.Author.Actor(), pole)
 	w.must(err)
 	code, err := reg.NewCode(w.T.Context(), w.Author.Actor(), pole.ID)
@@ -471,7 +471,7 @@ func (s *Server) Logged() string { return s.logs.String() }
 // agent puts up a pole and starts the agent under it.
 func (w *Town) agent(i, server int) *Agent {
 	ctx := w.T.Context()
-	reg := w.speakers()
+	reg := w.Register()
 	hamlet := loa.Path(fmt.Sprintf("%s/h/thon-%d", Commune, i%2+1))
 	pole, err := reg.AddPole(ctx, w.Author.Actor(), speaker.Pole{Code: fmt.Sprintf("DS%02d", i+1), Path: hamlet, Name: fmt.Sprintf("Cột %d", i+1), Cap: 90})
 	w.must(err)
@@ -495,7 +495,7 @@ func (w *Town) PutUp(code string) *Agent {
 // Digits are the six that a box which asked shows on its front.
 func (w *Town) Digits(pole string) (check string) {
 	w.Eventually("a box that asked for "+pole, 20*time.Second, func() bool {
-		all, err := w.speakers().Waiting(w.T.Context(), w.home)
+		all, err := w.Register().Waiting(w.T.Context(), w.home)
 		w.must(err)
 		for _, b := range all {
 			if b.Pole.Code == pole {
@@ -584,7 +584,8 @@ func (h *Horn) Began() time.Time {
 	return h.last
 }
 
-func (w *Town) speakers() *speaker.Register {
+// Register is the town's register of speakers, beside its servers.
+func (w *Town) Register() *speaker.Register {
 	root, err := node.LoadRoot(w.Config.Keys)
 	w.must(err)
 	keys, err := node.LoadKeys(w.Config.Keys)
@@ -623,7 +624,7 @@ func (w *Town) Eventually(what string, patience time.Duration, f func() bool) {
 
 // confirm is the officer at the desk: each box that asks is placed.
 func (w *Town) confirm() {
-	reg := w.speakers()
+	reg := w.Register()
 	ctx := w.T.Context()
 	w.Eventually("all boxes placed and heard", 40*time.Second, func() bool {
 		boxes, err := reg.Boxes(ctx, Commune)
@@ -650,7 +651,7 @@ func (w *Town) rules() {
 		From:  time.Now().Add(-time.Hour).UnixMilli(), Until: time.Now().Add(13 * 24 * time.Hour).UnixMilli()}
 	payload, err := wire.Encode(p)
 	w.must(err)
-	w.must(w.speakers().SetPolicy(w.T.Context(), w.Leader.Actor(), payload, w.Leader.Yes(payload)))
+	w.must(w.Register().SetPolicy(w.T.Context(), w.Leader.Actor(), payload, w.Leader.Yes(payload)))
 }
 
 // sessions are the two of the station's regulation, every day: 5:30 to 6:15 and
@@ -850,13 +851,13 @@ func (s *syncBuffer) String() string {
 
 // Placement is what the box at a pole was told of itself, as it is sealed.
 func (w *Town) Placement(code string) (p wire.Placement) {
-	boxes, err := w.speakers().Boxes(w.T.Context(), w.home)
+	boxes, err := w.Register().Boxes(w.T.Context(), w.home)
 	w.must(err)
 	for _, b := range boxes {
 		if b.Pole.Code != code {
 			continue
 		}
-		sealed, err := w.speakers().SealedPlacement(w.T.Context(), b.ID)
+		sealed, err := w.Register().SealedPlacement(w.T.Context(), b.ID)
 		w.must(err)
 		o, err := seal.Open(sealed, seal.MaxDocument)
 		w.must(err)
@@ -868,7 +869,7 @@ func (w *Town) Placement(code string) (p wire.Placement) {
 
 // Box is the register's row of the nth speaker.
 func (w *Town) Box(n int) speaker.Box {
-	boxes, err := w.speakers().Boxes(w.T.Context(), w.Agents[n].Pole.Path)
+	boxes, err := w.Register().Boxes(w.T.Context(), w.Agents[n].Pole.Path)
 	w.must(err)
 	for _, b := range boxes {
 		if b.Pole.Code == w.Agents[n].Pole.Code {

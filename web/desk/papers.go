@@ -322,8 +322,7 @@ func (d *desk) evidencePaper(w http.ResponseWriter, r *http.Request) error {
 func allowedHours(in printer, hours []wire.Hours) string {
 	said := make([]string, len(hours))
 	for i, h := range hours {
-		week, _ := calendar.WeekOf(h.Days)
-		said[i] = hourOf(h.From) + "–" + hourOf(h.Until) + " " + calendar.DaySet{Week: week}.Say(in)
+		said[i] = hourOf(h.From) + "–" + hourOf(h.Until) + " " + saidDays(h.Days, in)
 	}
 	return strings.Join(said, "; ")
 }

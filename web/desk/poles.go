@@ -117,13 +117,29 @@ func (d *desk) pole(w http.ResponseWriter, r *http.Request) error {
 	return d.Site.Page(w, r, d.pages, "pole", "pole.title", page)
 }
 
+// poleLive is how the pole is now: a box just confirmed may sound once it has
+// called.
+func (d *desk) poleLive(w http.ResponseWriter, r *http.Request) error {
+	s, err := d.poleStands(r)
+	if err != nil {
+		return err
+	}
+	return d.Site.Part(w, r, d.pages, "pole", "live", polePage{standing: standing{s, "", s.State(d.Site.Clock.Now().UnixMilli())}})
+}
+
+// poleStands is the pole an address names, for somebody who may read there.
+func (d *desk) poleStands(r *http.Request) (speaker.Standing, error) {
+	s, err := d.Speakers.Standing(r.Context(), r.PathValue("code"))
+	if err != nil {
+		return s, err
+	}
+	return s, web.Actor(r).Must(loa.RightRead, s.Path)
+}
+
 func (d *desk) poleData(r *http.Request) (page polePage, err error) {
 	ctx, who, now := r.Context(), web.Actor(r), d.Site.Clock.Now()
-	s, err := d.Speakers.Standing(ctx, r.PathValue("code"))
+	s, err := d.poleStands(r)
 	if err != nil {
-		return page, err
-	}
-	if err := who.Must(loa.RightRead, s.Path); err != nil {
 		return page, err
 	}
 	names, err := d.named(ctx, append([]loa.Path{s.Path}, s.Zones...)...)

@@ -181,6 +181,9 @@ type hoursOf struct {
 	Policy wire.Policy
 }
 
+// Week says days of the week in the reader's words.
+func (whyPage) Week(days []int, in web.View) string { return saidDays(days, in) }
+
 func (d *desk) why(w http.ResponseWriter, r *http.Request) error {
 	page, err := d.whyData(r)
 	if err != nil {

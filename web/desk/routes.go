@@ -146,6 +146,7 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "GET /speakers/new", Right: loa.RightSpeakers, Handle: d.newSpeaker},
 		{Pattern: "POST /speakers", Right: loa.RightSpeakers, Handle: d.addPole},
 		{Pattern: "GET /poles/{code}", Right: loa.RightRead, Handle: d.pole},
+		{Pattern: "GET /poles/{code}/live", Right: loa.RightRead, Handle: d.poleLive},
 		{Pattern: "GET /poles/{code}/asked", Right: loa.RightSpeakers, Handle: d.askedCode},
 		{Pattern: "GET /poles/{code}/edit", Right: loa.RightSpeakers, Handle: d.editPole},
 		{Pattern: "POST /poles/{code}/edit", Right: loa.RightSpeakers, Handle: d.savePole},

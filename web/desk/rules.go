@@ -62,6 +62,15 @@ type policy struct {
 	Where named
 }
 
+// Week says days of the week in the reader's words: "hằng ngày", "thứ Hai đến thứ Bảy".
+func (policy) Week(days []int, in web.View) string { return saidDays(days, in) }
+
+// saidDays says days of the week as a sentence does.
+func saidDays(days []int, in calendar.Words) string {
+	w, _ := calendar.WeekOf(days)
+	return calendar.DaySet{Week: w}.Say(in)
+}
+
 // rulesLife is how long a policy holds. Without any policy a speaker keeps to
 // emergencies, so it is renewed well before.
 const rulesLife = 366 * 24 * time.Hour

@@ -17,7 +17,7 @@ import (
 // frameOf is a standing session with its programme and its relays.
 type frameOf struct {
 	bulletin.Frame
-	Said     string // its days in words, if they are more than weekdays
+	Said     string // its days in words
 	Standing []bulletin.Standing
 	Rows     []int // of the programme in the form
 }
@@ -43,17 +43,18 @@ func (d *desk) stationAt(r *http.Request, page *rulesPage, at loa.Path) error {
 	if err != nil {
 		return err
 	}
+	in := d.printer(r)
 	for _, fr := range frames {
 		one := frameOf{Frame: fr}
 		for row := range programmeRows {
 			one.Rows = append(one.Rows, row+1)
 		}
-		if fr.DaySet != "" {
+		if one.Said = saidDays(fr.Days, in); fr.DaySet != "" {
 			set, err := calendar.ParseDaySet(fr.DaySet)
 			if err != nil {
 				return err
 			}
-			one.Said = set.Say(printer{d.Site.Catalog, "vi"}) // as the regulation does
+			one.Said = set.Say(in)
 		}
 		if one.Standing, err = d.Bulletins.StandingOf(ctx, at, fr.Part); err != nil {
 			return err
