@@ -64,11 +64,11 @@ tools:
 
 .PHONY: tools-test
 tools-test:
-	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev python3-nacl python3-paho-mqtt alsa-utils
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev python3-nacl python3-paho-mqtt alsa-utils mosquitto-clients
 
 .PHONY: tools-long
 tools-long:
-	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev python3-nacl python3-paho-mqtt alsa-utils chromium npm brotli
+	@./scripts/tools ffmpeg espeak-ng poppler-utils postgresql gcc libc6-dev libsodium-dev libutf8proc-dev python3-nacl python3-paho-mqtt alsa-utils mosquitto-clients chromium npm brotli
 
 .PHONY: tools-storm
 tools-storm:

@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -158,11 +157,17 @@ func (d *Door) Connected() int {
 	return len(d.here)
 }
 
-// Kick ends the connection of a device, if it has one. Once Revoked says that
-// its placement was taken back, no sign-in that began before gets past a Kick.
-func (d *Door) Kick(device string) {
+// TurnOut ends the connections of all devices that gone says so of. Once Revoked
+// says that a placement was taken back, no sign-in that began before gets past a
+// TurnOut.
+func (d *Door) TurnOut(gone func(device string) bool) {
 	d.mu.Lock()
-	conns := slices.Clone(d.here[device])
+	var conns []uint64
+	for device, all := range d.here {
+		if gone(device) {
+			conns = append(conns, all...)
+		}
+	}
 	d.mu.Unlock()
 	for _, conn := range conns {
 		d.server.Drop(conn)

@@ -577,9 +577,10 @@ func TestPresence(t *testing.T) {
 	expect(a.id, false, 1)
 
 	revoked.Store(b.id, true)
-	d.Kick(b.id)
+	taken := func(device string) bool { _, ok := revoked.Load(device); return ok }
+	d.TurnOut(taken)
 	expect(b.id, false, 0)
-	d.Kick(b.id) // nobody there
+	d.TurnOut(taken) // nobody there
 	if code, _ := raw(t, d.Addr(), b.id, b.id, b.password()); code != 5 {
 		t.Errorf("revoked: CONNACK %d", code)
 	}
@@ -590,8 +591,8 @@ func TestPresence(t *testing.T) {
 
 // A third sign-in right after a replacement is held back by the server and then
 // refused; the second connection must not be forgotten over it, or nobody could
-// kick it.
-func TestKickAfterFlapping(t *testing.T) {
+// turn it out.
+func TestTurnOutAfterFlapping(t *testing.T) {
 	c := newChain(t)
 	a := c.box(commune)
 	seen := make(chan presence, 100)
@@ -616,9 +617,9 @@ func TestKickAfterFlapping(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = third.Read(make([]byte, 1)) // until the server has decided, whichever way
-	d.Kick(a.id)
+	d.TurnOut(func(device string) bool { return device == a.id })
 	if _, err := bufio.NewReader(second).ReadByte(); err == nil {
-		t.Error("the second connection outlived the kick")
+		t.Error("the second connection outlived being turned out")
 	}
 	if got := next(t, seen); got != (presence{a.id, true}) {
 		t.Errorf("saw %v", got)

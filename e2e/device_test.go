@@ -29,6 +29,7 @@ func TestDeviceCalls(t *testing.T) {
 		{"POST", "/device/v1/enrol", `{"code":"A","code":"B"}`, 422, "document.duplicate_key"},
 		{"POST", "/device/v1/enrol", `not json`, 422, "document.malformed"},
 		{"GET", "/device/v1/enrol/nobody", "", 404, "box.unknown"},
+		{"GET", "/device/v1/enrol/" + town.Box(0).ID, "", 403, "enrol.not_your_key"},
 		{"GET", "/device/v1/trust/vn/../etc", "", 307, ""}, // the mux cleans the path first
 		{"GET", "/device/v1/trust/VN", "", 422, "path.malformed"},
 		{"POST", "/device/v1/time", `{"nonce":"short"}`, 422, "time.malformed"},

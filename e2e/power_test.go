@@ -89,8 +89,13 @@ func (s *script) draft(i int) error {
 	if id == "" {
 		return errors.New("draft not acknowledged")
 	}
-	s.ack(promise{"draft " + id, exists(`SELECT COUNT(*) FROM bulletin JOIN journal ON subject = bulletin.id WHERE bulletin.id = ? AND verb = 'bulletin.drafted'`, id)})
+	s.ack(drafted(id))
 	return nil
+}
+
+// drafted is the promise of a draft: it is there, and in the book once.
+func drafted(id string) promise {
+	return promise{"draft " + id, exists(`SELECT COUNT(*) FROM bulletin JOIN journal ON subject = bulletin.id WHERE bulletin.id = ? AND verb = 'bulletin.drafted'`, id)}
 }
 
 // approved writes a notice, has it approved and sealed, and places it.
@@ -184,46 +189,58 @@ func (s *script) word(i int) error {
 
 // upload sends a file in two pieces.
 func (s *script) upload(i int) error {
-	begin, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.town.Servers[0].URL+"/uploads", nil)
+	id, err := s.begin(fmt.Sprintf("giấy mời %d.pdf", i), 2)
 	if err != nil {
 		return err
 	}
-	begin.Header.Set("Upload-Length", fmt.Sprint(2*len(s.bytes)))
+	return errors.Join(s.piece(id, 0), s.piece(id, 1))
+}
+
+// begin asks for the room of a file of so many pieces.
+func (s *script) begin(name string, pieces int) (id string, err error) {
+	begin, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.town.Servers[0].URL+"/uploads", nil)
+	if err != nil {
+		return "", err
+	}
+	begin.Header.Set("Upload-Length", fmt.Sprint(pieces*len(s.bytes)))
 	begin.Header.Set("Upload-Metadata", "path "+base64.StdEncoding.EncodeToString([]byte(e2e.Commune))+
-		",filename "+base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "giấy mời %d.pdf", i)))
+		",filename "+base64.StdEncoding.EncodeToString([]byte(name)))
 	res, err := s.town.Author.Do(begin)
+	if err != nil {
+		return "", err
+	}
+	res.Body.Close()
+	id = strings.TrimPrefix(res.Header.Get("Location"), "/uploads/")
+	if res.StatusCode != http.StatusCreated || !loa.IsID(id) {
+		return "", fmt.Errorf("upload: %d", res.StatusCode)
+	}
+	return id, nil
+}
+
+// piece sends the nth of them.
+func (s *script) piece(id string, n int) error {
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPatch, s.town.Servers[0].URL+"/uploads/"+id, bytes.NewReader(s.bytes))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/offset+octet-stream")
+	req.Header.Set("Upload-Offset", fmt.Sprint(n*len(s.bytes)))
+	res, err := s.town.Author.Do(req)
 	if err != nil {
 		return err
 	}
 	res.Body.Close()
-	id := strings.TrimPrefix(res.Header.Get("Location"), "/uploads/")
-	if res.StatusCode != http.StatusCreated || !loa.IsID(id) {
-		return fmt.Errorf("upload: %d", res.StatusCode)
+	if res.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("piece: %d", res.StatusCode)
 	}
-	for n := range 2 {
-		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPatch, s.town.Servers[0].URL+"/uploads/"+id, bytes.NewReader(s.bytes))
-		if err != nil {
-			return err
+	name := filepath.Join("upload", id, fmt.Sprintf("%012d", n*len(s.bytes)))
+	s.ack(promise{"piece " + name, func(_ *db.Tx, left *e2e.Left) error {
+		b, err := os.ReadFile(filepath.Join(left.Blobs.Dir, name))
+		if err == nil && !bytes.Equal(b, s.bytes) {
+			err = errors.New("other bytes")
 		}
-		req.Header.Set("Content-Type", "application/offset+octet-stream")
-		req.Header.Set("Upload-Offset", fmt.Sprint(n*len(s.bytes)))
-		res, err := s.town.Author.Do(req)
-		if err != nil {
-			return err
-		}
-		res.Body.Close()
-		if res.StatusCode != http.StatusNoContent {
-			return fmt.Errorf("piece: %d", res.StatusCode)
-		}
-		name := filepath.Join("upload", id, fmt.Sprintf("%012d", n*len(s.bytes)))
-		s.ack(promise{"piece " + name, func(_ *db.Tx, left *e2e.Left) error {
-			b, err := os.ReadFile(filepath.Join(left.Blobs.Dir, name))
-			if err == nil && !bytes.Equal(b, s.bytes) {
-				err = errors.New("other bytes")
-			}
-			return err
-		}})
-	}
+		return err
+	}})
 	return nil
 }
 

@@ -25,6 +25,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -94,6 +95,7 @@ type Server struct {
 	Took time.Duration // from starting the process to its answering, the last time
 	cmd  *exec.Cmd
 	gone chan struct{} // closed when the process has ended
+	end  error         // how it did
 	logs *syncBuffer
 }
 
@@ -379,7 +381,7 @@ func (s *Server) Up() {
 	s.gone = gone
 	defer func() {
 		go func() {
-			_ = cmd.Wait() // killed or ended: the tests look at what is left
+			s.end = cmd.Wait()
 			close(gone)
 		}()
 	}()
@@ -423,17 +425,18 @@ func (s *Server) complains() {
 // Ended waits for the process to end by itself and gives how it did.
 func (s *Server) Ended(patience time.Duration) error {
 	t := s.town.T
-	ended := make(chan error, 1)
-	go func() { ended <- s.cmd.Wait() }()
 	select {
-	case err := <-ended:
+	case <-s.gone:
 		s.cmd = nil
-		return err
+		return s.end
 	case <-time.After(patience):
 		t.Fatalf("the server still runs: %s", s.logs)
 		return nil
 	}
 }
+
+// Stop tells the process to end, as a system that is shut down does.
+func (s *Server) Stop() { s.town.must(s.cmd.Process.Signal(syscall.SIGTERM)) }
 
 // Refused starts a process that is not to start, and gives what it says.
 func (s *Server) Refused() string {

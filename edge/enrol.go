@@ -175,7 +175,8 @@ func (a *agent) introduce(ctx context.Context, code string) (pin, error) {
 // firstPlacement asks whether an officer has confirmed, and if so believes the
 // placement only through the pinned root.
 func (a *agent) firstPlacement(ctx context.Context) error {
-	b, err := a.client.get(ctx, "/device/v1/enrol/"+a.device, "")
+	proof := ed25519.Sign(ed25519.NewKeyFromSeed(a.key.Seed()), []byte("loa placement v0\n"+a.device))
+	b, err := a.client.get(ctx, "/device/v1/enrol/"+a.device, base64.RawURLEncoding.EncodeToString(proof))
 	if err != nil {
 		return err
 	}

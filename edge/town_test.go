@@ -90,7 +90,13 @@ func newTown(t *testing.T) *town {
 	n.policy(0, 1440)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /device/v1/enrol", n.enrol)
-	mux.HandleFunc("GET /device/v1/enrol/{device}", n.placed)
+	mux.HandleFunc("GET /device/v1/enrol/{device}", func(w http.ResponseWriter, r *http.Request) {
+		proof := must(base64.RawURLEncoding.DecodeString(strings.TrimPrefix(r.Header.Get("Authorization"), "Loa ")))
+		if !ed25519.Verify(n.pub, []byte("loa placement v0\n"+n.device), proof) {
+			n.t.Error("asking for the placement is not proved by its key")
+		}
+		n.placed(w, r)
+	})
 	mux.HandleFunc("GET /device/v1/placement/{device}", n.signedIn)
 	mux.HandleFunc("GET /device/v1/trust/{path...}", func(w http.ResponseWriter, _ *http.Request) {
 		n.answer(w, map[string]any{"delegations": n.delegations})

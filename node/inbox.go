@@ -19,6 +19,7 @@ type inbox struct {
 	mu     sync.Mutex
 	beats  map[string]wire.Beat
 	floors map[string]int64    // lowest placement version that may sign in
+	before map[string]int64    // floors as they were when turnOut last ran
 	places map[string]loa.Path // where a box stands, for the pages that watch
 }
 
@@ -105,6 +106,18 @@ func (n *Node) revoked(device string, version int64) bool {
 	n.in.mu.Lock()
 	defer n.in.mu.Unlock()
 	return version < n.in.floors[device]
+}
+
+// turnOut ends the connections of boxes that were taken away: a stolen key must not
+// go on hearing. It asks the floors of the run before, so that the box itself has
+// had the beacon that tells it to be silent, and is out within two runs.
+func (n *Node) turnOut(context.Context) error {
+	n.in.mu.Lock()
+	gone := n.in.before
+	n.in.before = n.in.floors
+	n.in.mu.Unlock()
+	n.door.TurnOut(func(device string) bool { return gone[device] >= speaker.TakenAway })
+	return nil
 }
 
 // spread is over how long this node's devices are to come back when they all

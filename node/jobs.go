@@ -38,6 +38,7 @@ func (n *Node) jobs() []job {
 		{"number the journal", 10 * time.Second, true, n.book.Run},
 		{"look at the disk", time.Second, false, n.lookAtDisk},
 		{"learn boxes", 10 * time.Second, false, n.learn},
+		{"turn out who was taken away", 5 * time.Second, false, n.turnOut},
 	}
 }
 

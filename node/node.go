@@ -243,9 +243,17 @@ func (n *Node) Doors() []string {
 // Addr is where pages and device calls are answered.
 func (n *Node) Addr() string { return n.listener.Addr().String() }
 
-// Run works until ctx ends or something fails that the process cannot mend.
+// lastAnswers is how long requests that came before the end may still take. A
+// device or a browser that sends slower than that sends again.
+const lastAnswers = 3 * time.Second
+
+// Run works until ctx ends or something fails that the process cannot mend. Told
+// to end, it takes no more requests, answers those it has, and says meanwhile what
+// they bring about; then everything else ends. What was acknowledged and not said
+// by then stands in the book for the next start or another process.
 func (n *Node) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+	told := ctx
+	ctx, cancel := context.WithCancel(context.WithoutCancel(told))
 	defer cancel()
 	stop := n.bus.On(bus.Handlers{Out: n.out, Wake: func() {}, Watch: n.changed})
 	defer stop()
@@ -275,17 +283,17 @@ func (n *Node) Run(ctx context.Context) error {
 	})
 	var err error
 	select {
-	case <-ctx.Done():
+	case <-told.Done():
 	case err = <-failed:
 	case err = <-n.failed:
 	}
-	cancel()
 	n.Hub.Close()
-	quick, done := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	quick, done := context.WithTimeout(ctx, lastAnswers)
 	defer done()
 	if n.server.Shutdown(quick) != nil {
-		err = errors.Join(err, n.server.Close()) // streams of events never end by themselves
+		err = errors.Join(err, n.server.Close())
 	}
+	cancel()
 	if n.child != nil {
 		n.child.stop()
 	}

@@ -79,10 +79,12 @@ func (n *Node) speak(ctx context.Context, rows []journal.Pending, err error) {
 	// gofail: var said string
 	// go panic(said)
 	// select {}
-	if err := journal.Sent(ctx, n.DB, n.id, sent); err != nil {
+	// Told to end meanwhile, it still marks: others would wait for the lease.
+	marks := context.WithoutCancel(ctx)
+	if err := journal.Sent(marks, n.DB, n.id, sent); err != nil {
 		n.log.Error("mark what was said", slog.String("error", err.Error()))
 	}
-	if err := journal.Release(ctx, n.DB, n.id, left); err != nil {
+	if err := journal.Release(marks, n.DB, n.id, left); err != nil {
 		n.log.Error("give back what was not said", slog.String("error", err.Error()))
 	}
 }

@@ -179,6 +179,9 @@ func KeyOf(tx *db.Tx, box string) (ed25519.PublicKey, error) {
 	return seal.DecodePublic(key)
 }
 
+// TakenAway is the version Revocations gives for a box that was taken away.
+const TakenAway = 1 << 52
+
 // Revocations lists the placement versions below which a sign-in is refused:
 // every box with its current version, and a version above any for those taken
 // away. The door keeps it in memory.
@@ -189,7 +192,7 @@ func Revocations(tx *db.Tx) (map[string]int64, error) {
 		var version int64
 		err := scan(&id, &version, &state)
 		if state == Revoked {
-			version = 1 << 52
+			version = TakenAway
 		}
 		floors[id] = version
 		return struct{}{}, err

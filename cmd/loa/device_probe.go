@@ -260,6 +260,11 @@ func (p *probe) handler() http.Handler {
 			refuse(w, http.StatusNotFound, "not_found", "box.unknown")
 			return
 		}
+		proof, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(r.Header.Get("Authorization"), "Loa "))
+		if err != nil || !ed25519.Verify(p.pub, []byte("loa placement v0\n"+p.device), proof) {
+			refuse(w, http.StatusForbidden, "forbidden", "enrol.not_your_key")
+			return
+		}
 		answer(w, p.placement)
 	})
 	mux.HandleFunc("GET /device/v1/placement/{device}", func(w http.ResponseWriter, r *http.Request) {

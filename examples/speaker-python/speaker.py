@@ -217,7 +217,8 @@ class Box:
         check = int.from_bytes(hashlib.sha256(self.key.verify_key.encode()).digest()[:4], "big") % 1_000_000
         print("check digits %06d" % check, flush=True)
         while not self.s["placement"]:
-            raw = self.ask("/device/v1/enrol/" + self.s["device"])
+            proof = self.key.sign(("loa placement v0\n" + self.s["device"]).encode()).signature
+            raw = self.ask("/device/v1/enrol/" + self.s["device"], token=proof)
             if not raw:
                 time.sleep(random.uniform(1, 2))
                 continue

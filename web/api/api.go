@@ -132,8 +132,28 @@ func (d *Devices) enrol(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// enrolled answers a box's first placement to whoever proves to hold the box's key:
+// the proof carries no date, because a box that is new knows none.
 func (d *Devices) enrolled(w http.ResponseWriter, r *http.Request) error {
-	return d.sendPlacement(w, r, r.PathValue("device"))
+	box, err := d.Speakers.Find(r.Context(), r.PathValue("device"))
+	if err != nil {
+		return err
+	}
+	pub, err := seal.DecodePublic(box.Key)
+	if err != nil {
+		return err
+	}
+	if sig, ok := authorization(r); !ok || !ed25519.Verify(pub, []byte("loa placement v0\n"+box.ID), sig) {
+		return loa.Errorf(loa.Forbidden, "enrol.not_your_key")
+	}
+	return d.sendPlacement(w, r, box.ID)
+}
+
+// authorization is what a box shows of itself.
+func authorization(r *http.Request) ([]byte, bool) {
+	raw, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Loa ")
+	b, err := base64.RawURLEncoding.DecodeString(raw)
+	return b, ok && err == nil
 }
 
 // sendPlacement answers a box's sealed placement, or nothing while no officer
@@ -266,9 +286,8 @@ func forever(w http.ResponseWriter) {
 // placement answers the sealed placement of the device that signs in with a
 // token: it holds coordinates, so it is nobody else's.
 func (d *Devices) placement(w http.ResponseWriter, r *http.Request) error {
-	raw, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Loa ")
-	token, err := base64.RawURLEncoding.DecodeString(raw)
-	if !ok || err != nil {
+	token, ok := authorization(r)
+	if !ok {
 		return loa.Errorf(loa.Forbidden, "token.missing")
 	}
 	t, err := wire.OpenToken(token, d.Clock.Now().UnixMilli(), func(device string) (ed25519.PublicKey, error) {
