@@ -23,7 +23,8 @@ import (
 const (
 	lookupTime = 5 * time.Second
 	dialTime   = 10 * time.Second
-	maxRoutes  = 4 // addresses and keys remembered, the newest first
+	idleTime   = 15 * time.Second // a connection over which nothing more is asked
+	maxRoutes  = 4                // addresses and keys remembered, the newest first
 )
 
 // carrier is the way to the node. Nothing it brings is believed for its sake, so
@@ -45,6 +46,7 @@ type carrier struct {
 	roots  *x509.CertPool // nil for the system's
 	lookup func(ctx context.Context, host string) ([]string, error)
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	resume tls.ClientSessionCache // a handshake again is a quarter of a first one; check is asked all the same
 
 	mu    sync.Mutex
 	known routes
@@ -58,8 +60,10 @@ type routes struct {
 }
 
 func newCarrier(k *keep, c *clock, roots *x509.CertPool) *carrier {
-	r := &carrier{keep: k, clock: c, roots: roots, lookup: net.DefaultResolver.LookupHost,
-		dial: (&net.Dialer{Timeout: dialTime}).DialContext}
+	r := &carrier{keep: k, clock: c, roots: roots, resume: tls.NewLRUClientSessionCache(maxRoutes), lookup: net.DefaultResolver.LookupHost,
+		// Beacons cross every half minute: a probe of TCP's every 15 s, as is usual, would
+		// cost a SIM more than the beats. A download whose link died is noticed in two minutes.
+		dial: (&net.Dialer{Timeout: dialTime, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}}).DialContext}
 	if b, err := readFile(k.disk, "routes"); err == nil && json.Unmarshal(b, &r.known) != nil {
 		r.known = routes{}
 	}
@@ -74,7 +78,7 @@ func newCarrier(k *keep, c *clock, roots *x509.CertPool) *carrier {
 func (r *carrier) client(own bool) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: r.connect, TLSClientConfig: r.tls(own), TLSHandshakeTimeout: callTime, ForceAttemptHTTP2: true,
-		MaxIdleConnsPerHost: 2, MaxConnsPerHost: 4, IdleConnTimeout: 90 * time.Second, Proxy: http.ProxyFromEnvironment,
+		MaxIdleConnsPerHost: 2, MaxConnsPerHost: 4, IdleConnTimeout: idleTime, Proxy: http.ProxyFromEnvironment,
 	}}
 }
 
@@ -89,6 +93,10 @@ func (r *carrier) node(cfg Config) client {
 func (r *carrier) tls(own bool) *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
+		ClientSessionCache: r.resume,
+		// A key exchange that a quantum computer cannot read later is 2 KB more each time;
+		// what crosses here is said aloud in the street, and a sign-in is worth a minute.
+		CurvePreferences:   []tls.CurveID{tls.X25519, tls.CurveP256},
 		InsecureSkipVerify: true, //nolint:gosec // check does it, and knows what an expired certificate is worth
 		VerifyConnection: func(s tls.ConnectionState) error {
 			if err := r.check(s); err != nil && own {

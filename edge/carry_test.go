@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -15,6 +16,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,9 +93,11 @@ func TestExpiredWorld(t *testing.T) {
 			p := newPole(t, r, placement)
 			var sounded time.Time
 			p.heard = func(*job) { sounded = time.Now() }
-			var cert atomic.Pointer[tls.Certificate]
+			var shown atomic.Pointer[tls.Config] // each with ticket keys of its own: a stranger has not the node's
 			give := func(c *x509.Certificate, k *ecdsa.PrivateKey) {
-				cert.Store(&tls.Certificate{Certificate: [][]byte{c.Raw, ca.Raw}, PrivateKey: k})
+				own := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{c.Raw, ca.Raw}, PrivateKey: k}}}
+				own.SetSessionTicketKeys([][32]byte{sha256.Sum256(c.Raw)})
+				shown.Store(own)
 			}
 			give(vouch(ca, caKey, key, began.Add(-day), began.Add(day)), key)
 			var receipts atomic.Int64
@@ -110,7 +114,7 @@ func TestExpiredWorld(t *testing.T) {
 			})}
 			l := wires{make(chan net.Conn)}
 			go func() {
-				_ = server.Serve(tls.NewListener(l, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert.Load(), nil }}))
+				_ = server.Serve(tls.NewListener(l, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return shown.Load(), nil }}))
 			}()
 			link, names, aged := atomic.Bool{}, atomic.Bool{}, atomic.Bool{}
 			link.Store(true)
@@ -199,5 +203,36 @@ func TestExpiredWorld(t *testing.T) {
 			_ = server.Close() // of a listener that is closed
 			synctest.Wait()
 		})
+	}
+}
+
+// TestResumes: a connection after the first brings no certificate again, which is
+// most of what a handshake costs a SIM; what the certificate is worth is asked all
+// the same.
+func TestResumes(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	w := newCarrier(must(openKeep(must(openFolder(t.TempDir())))), newClock(loa.WallClock{}, thisMachine(), anchor{}), roots)
+	call := func(c *http.Client) (resumed bool, err error) {
+		defer c.CloseIdleConnections()
+		resp, err := c.Get(server.URL)
+		if err != nil {
+			return false, err
+		}
+		defer resp.Body.Close()
+		_, err = io.Copy(io.Discard, resp.Body)
+		return resp.TLS.DidResume, err
+	}
+	for i, own := range []bool{true, true, false} {
+		if resumed, err := call(w.client(own)); err != nil || resumed != (i > 0) {
+			t.Errorf("connection %d resumed a session: %v, %v", i+1, resumed, err)
+		}
+	}
+	w.roots, w.known.Keys = x509.NewCertPool(), nil
+	if _, err := call(w.client(true)); loa.KeyOf(err) != "transport.certificate" {
+		t.Errorf("a resumed session behind an unknown certificate: %v", err)
 	}
 }

@@ -14,7 +14,10 @@ import (
 	"loa/wire"
 )
 
-const pushTime = 20 * time.Second // to connect or subscribe
+const (
+	pushTime = 20 * time.Second // to connect or subscribe
+	aliveFor = 90 * time.Second // without a word in either direction, ask; beats and beacons are such words
+)
 
 // push holds one MQTT connection to the node's door: beacons and now warrants
 // in, beats out. Without it the agent pulls; nothing is lost.
@@ -80,7 +83,7 @@ func (a *agent) connection(ctx context.Context, e *entrance) error {
 	o := mqtt.NewClientOptions().SetClientID(a.device).SetUsername(a.device).
 		SetPassword(token + "." + base64.RawURLEncoding.EncodeToString(placement)).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetConnectTimeout(pushTime).SetWriteTimeout(pushTime).SetKeepAlive(time.Minute).SetOrderMatters(false).
+		SetConnectTimeout(pushTime).SetWriteTimeout(pushTime).SetKeepAlive(aliveFor).SetOrderMatters(false).
 		SetCustomOpenConnectionFn(func(at *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, pushTime)
 			defer cancel()
