@@ -50,13 +50,25 @@ bench-emergency: tools-storm ## two people's yes to the first sample, ten thousa
 bench-storm: tools-storm ## a server killed under ten thousand devices over TLS; slow links
 	LOA_STORM_LONG=1 $(GO) test ./e2e/storm -run 'TestReconnect|TestSlow' -v -count=1 -timeout 30m
 
+.PHONY: bench-agent
+bench-agent: tools-test ## the program on the pole: its size, memory, processor, and what a SIM carries
+	./scripts/bench-agent
+
+.PHONY: sec
+sec: ## known holes, the list of what is linked (dist/*.cdx.json), and that two builds give the same bytes
+	./scripts/sec dist
+
 .PHONY: build
 build: ## the two programs, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/loa ./cmd/loa-speaker
 
 .PHONY: packages
-packages: ## Debian packages of loa-speaker for amd64, arm64, armhf, in dist/
+packages: ## Debian packages: loa-speaker for amd64, arm64, armhf, loa for amd64, arm64, in dist/
 	./scripts/packages dist
+
+.PHONY: packages-test
+packages-test: ## install, upgrade, remove and purge them in a clean Debian; needs root
+	./scripts/packages-test
 
 .PHONY: tools
 tools:
