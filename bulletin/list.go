@@ -59,11 +59,11 @@ func (f *Flow) List(ctx context.Context, who loa.Actor, q Query) (all []Bulletin
 		return nil, err
 	}
 	from, to := db.PrefixRange(string(q.Path))
-	path, state, order := "path", "(state || '')", "id" // most of a year has ended: its state finds nothing
-	if q.open() {                                       // few rows of many: find them by state, whatever their place
-		path, state, order = "(path || '')", "state", "(id || '')"
+	path, state, order := "path", f.DB.Aside("state"), "id" // most of a year has ended: its state finds nothing
+	if q.open() {                                           // few rows of many: find them by state, whatever their place
+		path, state, order = f.DB.Aside("path"), "state", f.DB.Aside("id")
 	} else if q.Path.Commune() == "" { // most rows match: walk them by id, the newest first, and not by place to sort them all
-		path = "(path || '')"
+		path = f.DB.Aside("path")
 	}
 	where := []string{`(` + path + ` = ? OR (` + path + ` >= ? AND ` + path + ` < ?))`}
 	args := []any{q.Path, from, to}
@@ -253,7 +253,7 @@ func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playba
 		all, err = db.All(tx, `SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id,
 				COALESCE(bulletin.title, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
 				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at, pole.name, pole.code,
-				EXISTS (SELECT 1 FROM rendition WHERE rendition.bulletin_id = bulletin.id AND rendition.media <> '' AND rendition.kept_months = 0)`+q.tables()+`
+				COALESCE((SELECT 1 FROM rendition WHERE rendition.bulletin_id = bulletin.id AND rendition.media <> '' AND rendition.kept_months = 0 LIMIT 1), 0)`+q.tables()+`
 				LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id
 			WHERE `+strings.Join(where, " AND ")+` ORDER BY playback.planned DESC, playback.box_id, playback.n LIMIT ? OFFSET ?`, args,
 			func(scan func(...any) error) (p Playback, err error) {

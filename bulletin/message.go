@@ -281,7 +281,7 @@ func (f *Flow) Messages(ctx context.Context, who loa.Actor, place loa.Path, sinc
 	from, to := db.PrefixRange(string(place))
 	commune := "commune"
 	if place.Commune() == "" { // most rows match: walk the last day's by its hours
-		commune = "(commune || '')"
+		commune = f.DB.Aside("commune")
 	}
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, `SELECT data FROM session_message WHERE (`+commune+` = ? OR (`+commune+` >= ? AND `+commune+` < ?)) AND at >= ? ORDER BY at DESC, commune LIMIT ?`,

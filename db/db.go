@@ -85,6 +85,16 @@ func (d *DB) Close() error {
 // Backend is "sqlite" or "postgres", for loa doctor and for tests; rules do not ask.
 func (d *DB) Backend() string { return d.backend }
 
+// Aside writes a column of a condition or an order such that SQLite's planner
+// leaves its index alone: it does not know how many rows a place or a state has,
+// and the caller does. PostgreSQL counts rows itself and gets the column bare.
+func (d *DB) Aside(column string) string {
+	if d.backend == sqliteBackend {
+		return "+" + column
+	}
+	return column
+}
+
 // Write runs f in one transaction and commits it when f returns nil; when Write
 // returns nil the change is on disk. f must not call Write (SQLite has one
 // writer, which f holds), and must do nothing but use tx: on PostgreSQL it runs

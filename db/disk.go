@@ -48,7 +48,7 @@ func RoomOn(dir string) (Room, error) {
 		return Room{}, fmt.Errorf("ask for room: %w", err)
 	}
 	r := Room{Free: int64(fs.Bavail) * int64(fs.Bsize), Size: int64(fs.Blocks) * int64(fs.Bsize), //nolint:unconvert // their types differ between machines
-		Files: int64(fs.Ffree), ReadOnly: fs.Flags&unix.ST_RDONLY != 0} //nolint:gosec // no disk has so many
+		Files: int64(fs.Ffree), ReadOnly: fs.Flags&unix.ST_RDONLY != 0} // no disk has so many
 	if fs.Files == 0 {
 		r.Files = -1
 	}

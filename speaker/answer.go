@@ -68,7 +68,7 @@ func (r *Register) SentSetting(ctx context.Context, who loa.Actor, hash string) 
 			return err
 		}
 		s = Sent{Warrant: w, Hash: hash}
-		from, args := standingAt(tx, w.Issuer)
+		from, args := r.standingAt(tx, w.Issuer)
 		poles, err := db.All(tx, `SELECT COALESCE(health.uptime, 0), COALESCE(health.why, ''),
 				EXISTS (SELECT 1 FROM box_log WHERE box_log.box = box.id AND box_log.warrant = ?), `+standingColumns+from+` AND box.id IS NOT NULL
 			ORDER BY pole.path, pole.name_sort, pole.id`, append([]any{hash}, args...), func(scan func(...any) error) (a Answer, err error) {

@@ -65,11 +65,11 @@ func (s Standing) State(nowMS int64) string {
 // does so from what boxes said, for the few that are away or sounding. Both
 // name the same tables.
 const (
-	standing = ` FROM pole LEFT JOIN box ON box.id = ` + lastBox + `
+	standing = ` FROM pole LEFT JOIN box ON box.pole_id = pole.id AND ` + lastBox + `
 		LEFT JOIN health ON health.box_id = box.id` + hush + ` WHERE pole.removed_at IS NULL`
 	calling = ` FROM health CROSS JOIN box CROSS JOIN pole` + hush + `
-		WHERE box.id = health.box_id AND box.state = '` + Placed + `' AND pole.id = box.pole_id AND box.id = ` + lastBox + ` AND pole.removed_at IS NULL`
-	lastBox = `(SELECT MAX(b.id) FROM box b WHERE b.pole_id = pole.id AND b.state = '` + Placed + `')`
+		WHERE box.id = health.box_id AND pole.id = box.pole_id AND ` + lastBox + ` AND pole.removed_at IS NULL`
+	lastBox = `box.state = '` + Placed + `' AND NOT EXISTS (SELECT 1 FROM box b WHERE b.pole_id = box.pole_id AND b.state = '` + Placed + `' AND b.id > box.id)`
 	hush    = ` LEFT JOIN (SELECT pole AS code, MAX(until_ms) AS until FROM mute WHERE from_ms <= ? AND until_ms > ? GROUP BY pole) AS hush ON hush.code = pole.code`
 )
 
@@ -81,11 +81,11 @@ func poleIn(place loa.Path) (q string, args []any) {
 }
 
 // standingAt is standing at or below a place. Above the communes most poles
-// match: SQLite walks them in the order of the list and not to sort them all.
-func standingAt(tx *db.Tx, place loa.Path) (q string, args []any) {
+// match: they are walked in the order of the list and not sorted, all of them.
+func (r *Register) standingAt(tx *db.Tx, place loa.Path) (q string, args []any) {
 	in, args := poleIn(place)
 	if place.Commune() == "" {
-		in = strings.ReplaceAll(in, "pole.path", "(pole.path || '')")
+		in = strings.ReplaceAll(in, "pole.path", r.DB.Aside("pole.path"))
 	}
 	return standing + in, append([]any{tx.NowMS(), tx.NowMS()}, args...)
 }
@@ -102,7 +102,7 @@ func (r *Register) Poles(ctx context.Context, q PoleQuery) (all []Standing, err 
 		q.Limit = 50
 	}
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
-		from, at := standingAt(tx, q.Place)
+		from, at := r.standingAt(tx, q.Place)
 		if q.State == Away || q.State == Sounding {
 			from, at = callingAt(tx, q.Place)
 		}
@@ -214,7 +214,7 @@ func (r *Register) Count(ctx context.Context, place loa.Path) (s Sums, err error
 				return err
 			}
 		}
-		if err := count(Unsealed, ` FROM box CROSS JOIN pole WHERE box.stale = 1 AND pole.id = box.pole_id AND box.id = `+lastBox+`
+		if err := count(Unsealed, ` FROM box CROSS JOIN pole WHERE box.stale = 1 AND pole.id = box.pole_id AND `+lastBox+`
 			AND pole.removed_at IS NULL`+in, at...); err != nil {
 			return err
 		}
@@ -250,7 +250,7 @@ func (r *Register) BoxesOf(ctx context.Context, pole string) (all []Box, err err
 // nobody has confirmed.
 func (r *Register) Waiting(ctx context.Context, place loa.Path) (all []Box, err error) {
 	in, at := poleIn(place)
-	in = strings.ReplaceAll(in, "pole.path", "(pole.path || '')") // few boxes wait: SQLite begins with them
+	in = strings.ReplaceAll(in, "pole.path", r.DB.Aside("pole.path")) // few boxes wait: begin with them
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, boxQuery+`box.state = ?`+in+` ORDER BY box.id`, append([]any{Waiting}, at...), scanBox)
 		return err

@@ -139,19 +139,19 @@ func (r *Register) ImportRelease(ctx context.Context, who loa.Actor, delegations
 	return made, nil
 }
 
-func (m Release) insert(tx *db.Tx, sealed []byte, builds []wire.Build) error {
-	if _, err := Keep(tx, wire.ReleaseType, m.Path, sealed); err != nil {
+func (r Release) insert(tx *db.Tx, sealed []byte, builds []wire.Build) error {
+	if _, err := Keep(tx, wire.ReleaseType, r.Path, sealed); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(`INSERT INTO program_release (id, path, product, number, text, from_ms, until_ms, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.Hash, m.Path, m.Product, m.Number, m.Text, m.From, m.Until, m.At); err != nil {
+		r.Hash, r.Path, r.Product, r.Number, r.Text, r.From, r.Until, r.At); err != nil {
 		if db.IsUnique(err) {
-			return loa.Errorf(loa.Conflict, "release.known", m.Text)
+			return loa.Errorf(loa.Conflict, "release.known", r.Text)
 		}
 		return fmt.Errorf("write release: %w", err)
 	}
 	for _, b := range builds {
-		if _, err := tx.Exec(`INSERT INTO program_build (program, system, file, bytes) VALUES (?, ?, ?, ?)`, m.Hash, b.System, b.Hash, b.Bytes); err != nil {
+		if _, err := tx.Exec(`INSERT INTO program_build (program, system, file, bytes) VALUES (?, ?, ?, ?)`, r.Hash, b.System, b.Hash, b.Bytes); err != nil {
 			return fmt.Errorf("write release: %w", err)
 		}
 	}
