@@ -296,7 +296,6 @@ func TestDeskEnrol(t *testing.T) {
 	tech.page("/poles/"+two.Code, "Thiết bị đang dùng", "Thiết bị đã tháo")
 }
 
-func second2[T any](_ T, err error) error       { return err }
 func third[A, B any](_ A, _ B, err error) error { return err }
 
 // TestRepairBook: what the boxes show is proposed once, taken up, mended, and

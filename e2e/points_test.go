@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestPoints(t *testing.T) {
 	for _, p := range points() {
 		t.Run(strings.ReplaceAll(p.name, "/", "."), func(t *testing.T) {
 			server.Kill()
-			server.Env = append(usual[:len(usual):len(usual)], fmt.Sprintf(`GOFAIL_FAILPOINTS=%s=%d*off->return("dead at %s")`, path.Base(p.name), p.passes, p.name))
+			server.Env = append(slices.Clip(usual), fmt.Sprintf(`GOFAIL_FAILPOINTS=%s=%d*off->return("dead at %s")`, path.Base(p.name), p.passes, p.name))
 			server.Up()
 			deaths := 0
 			again := func(what string, step func() error) {
@@ -149,12 +150,7 @@ func stopped(t *testing.T, town *e2e.Town, id string) error {
 // hasState reports whether a bulletin has come so far, or further.
 func hasState(t *testing.T, town *e2e.Town, id, state string) bool {
 	t.Helper()
-	for _, verb := range verbs(t, town, id) {
-		if verb == "bulletin."+state {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(verbs(t, town, id), "bulletin."+state)
 }
 
 // pointed is loa built from a copy of the tree with its failure points open.

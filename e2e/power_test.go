@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -163,7 +164,7 @@ func (s *script) receipt() error {
 	if err != nil {
 		return err
 	}
-	res, err := http.Post(s.town.Servers[0].URL+"/device/v1/receipts", "application/json", bytes.NewReader(sealed)) //nolint:noctx // the server may be dead: the error is the answer
+	res, err := http.Post(s.town.Servers[0].URL+"/device/v1/receipts", "application/json", bytes.NewReader(sealed)) // the server may be dead: the error is the answer
 	if err != nil {
 		return err
 	}
@@ -362,9 +363,7 @@ func (s *script) goesOn(m moment, mode cut.Mode, used numbers) {
 	}
 	// Numbers used after the cut are its own history, beside what was used before it.
 	after := numbers{}
-	for k, v := range used.at(m.acked) {
-		after[k] = v
-	}
+	maps.Copy(after, used.at(m.acked))
 	if err := next.holds(s.town.Disk().Image(cut.Clean, 0), len(next.promises), after, map[string]int64{}, true); err != nil {
 		s.t.Fatalf("the day after the cut %v before %s of %s: %v", mode, m.op.Kind, m.op.Path, err)
 	}
@@ -403,9 +402,7 @@ func (s *script) holds(image *cut.Image, acked int, used numbers, low map[string
 		}
 	}
 	if clean {
-		for name, number := range marks {
-			low[name] = number
-		}
+		maps.Copy(low, marks)
 	}
 	err = left.DB.Read(s.t.Context(), func(tx *db.Tx) error {
 		for _, p := range s.promises[:acked] {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,7 +55,7 @@ func TestRot(t *testing.T) {
 		if len(b) == 0 {
 			continue
 		}
-		damaged, how := append([]byte{}, b...), ""
+		damaged, how := slices.Clone(b), ""
 		if r.IntN(8) == 0 {
 			damaged = damaged[:r.IntN(len(b))]
 			how = fmt.Sprintf("cut off at %d of %d", len(damaged), len(b))

@@ -104,7 +104,7 @@ func heard(t *testing.T, name string) (sounds int, length time.Duration) {
 	}
 	quiet, loud := edge.Rate, 0
 	for b = b[44:]; len(b) >= 2; b = b[2:] {
-		if s := int16(binary.LittleEndian.Uint16(b)); s > -50 && s < 50 { //nolint:gosec // samples are signed
+		if s := int16(binary.LittleEndian.Uint16(b)); s > -50 && s < 50 { // samples are signed
 			quiet++
 			continue
 		}

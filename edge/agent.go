@@ -126,7 +126,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	a, err := open(cfg, d, thisMachine())
+	a, err := open(ctx, cfg, d, thisMachine())
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func Run(ctx context.Context, cfg Config) error {
 	return together(ctx, a.play, a.hearPlayer, a.amplify, a.control, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell, a.restart, a.update)
 }
 
-func open(cfg Config, d disk, box machine) (*agent, error) {
+func open(ctx context.Context, cfg Config, d disk, box machine) (*agent, error) {
 	k, err := openKeep(d)
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func open(cfg Config, d disk, box machine) (*agent, error) {
 		_, _ = last.Write([]byte(line)) // it never fails
 	}
 	cfg.Log = slog.New(slog.NewMultiHandler(cfg.Log.Handler(), slog.NewTextHandler(last, nil)))
-	life, end := context.WithCancel(context.Background())
+	life, end := context.WithCancel(context.WithoutCancel(ctx)) // until a.end, whatever the caller waits for
 	w := newCarrier(k, c, cfg.Roots)
 	return &agent{
 		life: life, end: end, tail: last, again: make(chan struct{}, 1),

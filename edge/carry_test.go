@@ -174,7 +174,7 @@ func TestExpiredWorld(t *testing.T) {
 			if c.reboot {
 				p.off()
 				p.box.boot = "2"
-				p.clock = shifted{by: time.UnixMilli(0).Sub(time.Now())}
+				p.clock = shifted{by: time.Until(time.UnixMilli(0))}
 				p.on()
 			}
 			time.Sleep(3 * time.Hour)

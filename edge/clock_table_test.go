@@ -189,7 +189,7 @@ func (h hour) live(t *testing.T, r *realm, mp3 []byte) (said [4]string, state st
 			return 0, nil
 		case away && call == "time" && h.noTime:
 			return http.StatusServiceUnavailable, nil
-		case call == "beacon" && !(away && h.old):
+		case call == "beacon" && (!away || !h.old):
 			n.beacon = beacon()
 		}
 		return n.answer(method, path, body)

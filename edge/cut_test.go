@@ -374,7 +374,7 @@ func (s *stage) start(d *glass) error {
 	s.disk = d
 	up := func() time.Duration { return time.Duration(s.hand.Now().UnixMilli()-s.from) * time.Millisecond }
 	cfg := must(Config{Dir: "glass", Output: deaf{}, Clock: s.hand, Log: slog.New(slog.DiscardHandler)}.filled())
-	a, err := open(cfg, d, machine{boot: "one", up: up})
+	a, err := open(s.t.Context(), cfg, d, machine{boot: "one", up: up})
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 func TestDated(t *testing.T) {
 	t.Parallel()
 	d := dated{by: &atomic.Int64{}}
-	before, real := d.Now(), time.Now()
-	if off := before.UnixNano() - real.UnixNano(); off > 1e9 || off < -1e9 {
+	before, now := d.Now(), time.Now()
+	if off := before.UnixNano() - now.UnixNano(); off > 1e9 || off < -1e9 {
 		t.Errorf("its date is %v off", time.Duration(off))
 	}
 	d.by.Store(-600)
@@ -20,7 +20,7 @@ func TestDated(t *testing.T) {
 	if ran := after.Sub(before); ran < 0 || ran > time.Second {
 		t.Errorf("between the two ran %v", ran)
 	}
-	if off := after.Unix() - real.Unix(); off < -601 || off > -598 {
+	if off := after.Unix() - now.Unix(); off < -601 || off > -598 {
 		t.Errorf("its date is %d s off", off)
 	}
 }

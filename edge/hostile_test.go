@@ -264,10 +264,11 @@ func (e *enemy) bend(b []byte, how int) []byte {
 	}
 	swaps := [][2]string{{`"normal"`, `"emergency"`}, {`"until":9`, `"until":99`}, {`"plays":2`, `"plays":9`}, {`97002`, `97001`}, {`"seq":3`, `"seq":9`}, {`"stop"`, `"play"`},
 		{`"now":false`, `"now":true`}, {`"version":1`, `"version":9`}, {`"number":10`, `"number":99`}, {`"cap":70`, `"cap":99`}, {`"exercise"`, `"emergency"`}}
-	switch s := swaps[how%len(swaps)]; {
-	case how%3 == 0:
+	switch how % 3 {
+	case 0:
 		payload[how%len(payload)] ^= 1
-	case how%3 == 1:
+	case 1:
+		s := swaps[how%len(swaps)]
 		payload = bytes.Replace(payload, []byte(s[0]), []byte(s[1]), 1)
 	default:
 		env.Type = []string{wire.WarrantType, wire.PlanType, wire.BeaconType, wire.PolicyType}[how%4]

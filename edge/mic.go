@@ -184,7 +184,7 @@ func (a *agent) control(ctx context.Context) error {
 		if err != nil {
 			all.Wait()
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it was told to end
 			}
 			return fmt.Errorf("accept: %w", err)
 		}
@@ -343,7 +343,7 @@ func (a *agent) listen(ctx context.Context, name string, long time.Duration) (*m
 			n, err := io.ReadFull(out, b)
 			pcm := make([]int16, n/2)
 			for i := range pcm {
-				pcm[i] = int16(binary.LittleEndian.Uint16(b[i*2:])) //nolint:gosec // two's complement as it came
+				pcm[i] = int16(binary.LittleEndian.Uint16(b[i*2:])) // two's complement as it came
 			}
 			m.take(pcm)
 			if err != nil {
@@ -451,7 +451,7 @@ func (m *mic) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.file != nil {
-		_, err := m.file.WriteAt(wavHead(uint32(m.at*2)), 0) //nolint:gosec // ten minutes
+		_, err := m.file.WriteAt(wavHead(uint32(m.at*2)), 0) // ten minutes
 		_ = errors.Join(err, m.file.Sync(), m.file.Close())  // a speech is no record: its hash in the receipt is
 	}
 }

@@ -170,6 +170,7 @@ func TestMicRefused(t *testing.T) {
 		{"", func(*stage) {}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
+			t.Parallel()
 			s := newStageLike(whole, t)
 			s.first.LocalMic, s.pin = true, "135790"
 			s.placement = s.put(wire.PlacementType, s.first, s.authority)

@@ -69,7 +69,7 @@ func TestProgramDies(t *testing.T) {
 	heard := filepath.Join(dir, "heard")
 	// The first time it dies with a word, then it lives.
 	body := "#!/bin/sh\nif [ ! -e " + dir + "/once ]; then touch " + dir + "/once; echo 'no card' >&2; exit 1; fi\ncat > " + heard + "\n"
-	if err := os.WriteFile(script, []byte(body), 0o700); err != nil { //nolint:gosec // it is a program
+	if err := os.WriteFile(script, []byte(body), 0o700); err != nil { // it is a program
 		t.Fatal(err)
 	}
 	p := must(Open("command:" + script)).(*Program)

@@ -140,7 +140,7 @@ func (p *pole) on() {
 	if p.carry != nil {
 		c.Server, c.HTTP = "https://node.test", nil
 	}
-	a := must(open(c, p.disk, p.box))
+	a := must(open(p.t.Context(), c, p.disk, p.box))
 	h.a = a
 	if p.carry != nil {
 		p.carry(a.carrier)

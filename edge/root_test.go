@@ -104,13 +104,13 @@ func TestRootNotFollowed(t *testing.T) {
 			t.Errorf("%s: it moved to root %d, beacon %d", what, got, number)
 		}
 	}
-	thief, real, key := must(seal.NewKey()), n.root, n.rootKey
+	thief, rightful, key := must(seal.NewKey()), n.root, n.rootKey
 	usurped := seal.Root{Name: "thief", Keys: []string{seal.EncodePublic(thief.Public)}, Threshold: 1, Demo: true}
 	// The thief has the network and a root of his own, not the old root's key.
 	stays("a rotation by the new root alone", 0, func() {
 		to := usurped
 		to.Version = 1
-		n.rotations = [][]byte{n.seal(seal.RootType, seal.Rotation{Kind: "root", From: real.Fingerprint(), Root: to}, thief)}
+		n.rotations = [][]byte{n.seal(seal.RootType, seal.Rotation{Kind: "root", From: rightful.Fingerprint(), Root: to}, thief)}
 		n.root, n.rootKey = to, thief
 		n.delegate(0)
 		n.beacon.Root = to.Fingerprint()
@@ -118,21 +118,21 @@ func TestRootNotFollowed(t *testing.T) {
 	stays("a root named and no rotation", 0, func() { n.rotations = nil })
 	// The rotation is true, but the beacon's keys were given by nobody under it.
 	stays("a beacon that does not hold under the new root", 0, func() {
-		n.root, n.rootKey, n.rotations = real, key, nil
+		n.root, n.rootKey, n.rotations = rightful, key, nil
 		n.rotate()
 		n.rootKey = thief
 		n.delegate(0)
 	})
 	n.with(func() { n.rootKey = key })
 	n.with(func() {
-		n.root, n.rootKey, n.rotations = real, key, nil
+		n.root, n.rootKey, n.rotations = rightful, key, nil
 		n.rotate()
 	})
 	until(t, "the true root", func() bool { return a.pinned().Version == 1 })
 	held := a.pinned().Fingerprint()
 	// A fork: the old root's key was stolen afterwards, and seals another that follows it.
 	stays("a fork", 1, func() {
-		n.rotations = append(n.rotations, must(seal.Rotate(real, usurped, key, thief)))
+		n.rotations = append(n.rotations, must(seal.Rotate(rightful, usurped, key, thief)))
 		n.root, n.rootKey = usurped, thief
 		n.delegate(0)
 		fork := usurped

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -240,10 +241,10 @@ func (n *town) receipts(w http.ResponseWriter, r *http.Request) {
 // followers answers the rotations that follow a root.
 func (n *town) followers(w http.ResponseWriter, r *http.Request) {
 	after := [][]byte{}
-	for i := len(n.rotations) - 1; i >= 0; i-- {
-		after = append([][]byte{n.rotations[i]}, after...)
+	for _, b := range slices.Backward(n.rotations) {
+		after = append([][]byte{b}, after...)
 		var rotation seal.Rotation
-		o := must(seal.Open(n.rotations[i], seal.MaxDocument))
+		o := must(seal.Open(b, seal.MaxDocument))
 		if err := seal.Decode(o.Payload, seal.MaxDocument, &rotation); err != nil {
 			n.t.Error(err)
 		}
@@ -303,7 +304,7 @@ func (n *town) phraseSet(version int64, siren, prefix, flood []byte) wire.Phrase
 func (n *town) run(c Config, box machine) (a *agent, stop func()) {
 	n.t.Helper()
 	c = must(c.filled())
-	a = must(open(c, must(openFolder(c.Dir)), box))
+	a = must(open(n.t.Context(), c, must(openFolder(c.Dir)), box))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, enrolled := make(chan error, 1), make(chan struct{})
 	go func() {
@@ -338,11 +339,11 @@ func (n *town) run(c Config, box machine) (a *agent, stop func()) {
 }
 
 // until waits for something to become true.
-func until(t *testing.T, what string, true func() bool) {
+func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.After(25 * time.Second); !true(); {
+	for end := time.After(25 * time.Second); !holds(); {
 		select {
 		case <-tick.C:
 		case <-end:

@@ -239,6 +239,7 @@ func TestTroubled(t *testing.T) {
 	} {
 		for _, class := range []wire.Class{wire.Normal, wire.Priority, wire.Exercise, wire.Emergency} {
 			t.Run(string(row.trouble)+"/"+string(class), func(t *testing.T) {
+				t.Parallel()
 				s := newStageLike(whole, t)
 				s.ok(s.start(newGlass()))
 				s.ok(s.ready())

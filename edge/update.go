@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,7 +81,7 @@ func (a *agent) update(ctx context.Context) error {
 		case err == nil:
 			fails = 0
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it was told to end
 		default:
 			fails++
 			next += backOff(fails, time.Hour)
@@ -152,7 +153,7 @@ func (a *agent) renew(ctx context.Context, p programs) error {
 		return nil
 	case err != nil:
 		say(wire.UpdateRefused, loa.KeyOf(err))
-		return nil //nolint:nilerr // said; the same until another is offered
+		return nil // said; the same until another is offered
 	}
 	s := slot{File: "a", Hash: build.Hash, Number: r.Number, Release: offer.Hash}
 	if n.Runs.File == "a" {
@@ -245,7 +246,7 @@ func (a *agent) busy() string {
 			return "release.not_ready"
 		}
 		if p, err := wire.OpenPlan(a.trust.Load(), b, now); err == nil {
-			slots = append(slots[:len(slots):len(slots)], p.Slots...)
+			slots = append(slices.Clip(slots), p.Slots...)
 		}
 	}
 	for _, s := range slots {
@@ -263,11 +264,11 @@ func (a *agent) bringProgram(ctx context.Context, p programs, b wire.Build, file
 	if err := p.tidy(filepath.Base(part)); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o700)
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o700) //nolint:gosec // it is to run
 	if err != nil {
 		return diskError(err)
 	}
-	defer f.Close() //nolint:errcheck // closed below where it matters
+	defer f.Close() // closed below where it matters
 	have, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return fmt.Errorf("bring program: %w", err)
@@ -399,7 +400,7 @@ func hashFile(name string) (hash string, size int64, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("hash: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	h := sha256.New()
 	size, err = io.Copy(h, f)
 	if err != nil {

@@ -424,7 +424,7 @@ func TestUpdateRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a, err := open(cfg, must(openFolder(dir)), thisMachine())
+			a, err := open(t.Context(), cfg, must(openFolder(dir)), thisMachine())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -149,7 +149,7 @@ func (y *year) deviceNow() int64 { return y.a.clock.micros() }
 
 // start opens the agent anew over the same folder.
 func (y *year) start(box machine) {
-	y.a = must(open(must(Config{Dir: y.dir, Output: deaf{}, Clock: y.hand, Log: slog.New(slog.DiscardHandler)}.filled()), must(openFolder(y.dir)), box))
+	y.a = must(open(y.t.Context(), must(Config{Dir: y.dir, Output: deaf{}, Clock: y.hand, Log: slog.New(slog.DiscardHandler)}.filled()), must(openFolder(y.dir)), box))
 	y.a.root = y.root
 	y.a.key = seal.Key{Public: ed25519.PublicKey(make([]byte, ed25519.PublicKeySize))}
 	y.skip = map[string]bool{}

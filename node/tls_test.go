@@ -101,8 +101,10 @@ func TestTickets(t *testing.T) {
 		t.Error("a ticket of three days ago opened")
 	}
 	old := device(tls.VersionTLS12)
-	if resumed(old) || resumed(old) {
-		t.Error("TLS 1.2 was resumed")
+	for range 2 { // the first call would bring the ticket
+		if resumed(old) {
+			t.Error("TLS 1.2 was resumed")
+		}
 	}
 }
 

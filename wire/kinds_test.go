@@ -77,7 +77,7 @@ func nation() seal.Root {
 
 // writeKinds makes the warrants that are neither play nor stop.
 func writeKinds(s scribe) {
-	make := func(of func() wire.Warrant) func(string, string, func(*wire.Warrant), ...option) {
+	kind := func(of func() wire.Warrant) func(string, string, func(*wire.Warrant), ...option) {
 		return func(name, expected string, change func(*wire.Warrant), options ...option) {
 			w := of()
 			if change != nil {
@@ -86,7 +86,7 @@ func writeKinds(s scribe) {
 			s.add(name, expected, w, options...)
 		}
 	}
-	urgent, cached, relayed, spoken, set := make(siren), make(phrase), make(relay), make(live), make(setting)
+	urgent, cached, relayed, spoken, set := kind(siren), kind(phrase), kind(relay), kind(live), kind(setting)
 
 	urgent("an emergency with a hazard", "ok", func(w *wire.Warrant) { w.Hazard = "lu" })
 	urgent("an exercise with a hazard", "ok", func(w *wire.Warrant) { w.Class, w.Hazard = wire.Exercise, "lu" })
@@ -356,8 +356,8 @@ func TestCueNeverMistaken(t *testing.T) {
 					if slices.Contains(alarm, "exercise") {
 						t.Fatalf("%s: an alarm says it is an exercise: %v", w.Kind, alarm)
 					}
-					nothing := w.Kind == wire.Play && !whole && !(w.Hazard != "" && (have("siren") || have("lu"))) ||
-						w.Kind == wire.Phrase && !have("siren") && !have("lu")
+					alarms := have("siren") || have("lu")
+					nothing := w.Kind == wire.Play && !whole && (w.Hazard == "" || !alarms) || w.Kind == wire.Phrase && !alarms
 					if (why != "") != nothing || (why != "") != (len(alarm) == 0) {
 						t.Fatalf("%s with %03b on disk, media %v, hazard %q: %v %q", w.Kind, mask, whole, w.Hazard, alarm, why)
 					}

@@ -251,7 +251,7 @@ func chainMutants(add func(name, expected string, change func([]deed) []deed, an
 		return d[:2]
 	}, nil)
 	add("nine keys", "delegation.malformed", commune(func(d *deed) {
-		for _, n := range strings.Split("abcdefgh", "") {
+		for n := range strings.SplitSeq("abcdefgh", "") {
 			d.Keys = append(d.Keys, text(n))
 		}
 	}), nil)
@@ -283,10 +283,10 @@ func chainMutants(add func(name, expected string, change func([]deed) []deed, an
 
 // mutantChains are chains that documents above hang from.
 func mutantChains(t *testing.T, into map[string]chain) {
-	real := func(path loa.Path) chain {
+	inForce := func(path loa.Path) chain {
 		return makeChain(t, []deed{give(seal.Authority, "commune", path, "root")}, func(c *chain) { c.Root.Demo = false })
 	}
-	into["vn/0"], into["vn/01/00004"] = real("vn/0"), real("vn/01/00004")
+	into["vn/0"], into["vn/01/00004"] = inForce("vn/0"), inForce("vn/01/00004")
 	weak := give(seal.Authority, "commune", here, "root")
 	weak.Keys = []string{seal.EncodePublic(smallOrder())}
 	into["a key of small order"] = makeChain(t, []deed{weak}, nil)

@@ -153,7 +153,7 @@ func serve(ctx context.Context, c edge.Config, number int64, env func(string) st
 	case errors.Is(err, edge.ErrAgain) && onTrial != "": // the launcher waits for us
 		return edge.Again
 	case errors.Is(err, edge.ErrAgain):
-		err = syscall.Exec(launcher, os.Args, without(os.Environ(), edge.LaunchedBy)) // returns on an error only
+		err = syscall.Exec(launcher, os.Args, without(os.Environ(), edge.LaunchedBy)) //nolint:gosec // our own program with our own arguments; returns on an error only
 	case err == nil:
 		return 0
 	}

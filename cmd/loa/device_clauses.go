@@ -54,7 +54,7 @@ func (p *probe) walk(ctx context.Context, patience time.Duration) (all []verdict
 // clauses lists everything that is tried, in order.
 func clauses() []verdict {
 	var all []verdict
-	for _, c := range strings.Fields("enrol:9 time:10 pull:11 sign_in:14 beat:8 slot:12 receipt:8 outside_warrant:7 outside_scope:7 muted:7 damaged:15 forged_slot:5" +
+	for c := range strings.FieldsSeq("enrol:9 time:10 pull:11 sign_in:14 beat:8 slot:12 receipt:8 outside_warrant:7 outside_scope:7 muted:7 damaged:15 forged_slot:5" +
 		" now:13 once:13 forged_now:5 reused:13 stop_before:13 stop_during:13 closed:7 emergency_hours:7 old_beacon:11 revoked:7") {
 		clause, section, _ := strings.Cut(c, ":")
 		all = append(all, verdict{Clause: clause, Section: section})

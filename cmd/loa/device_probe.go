@@ -53,8 +53,8 @@ type probe struct {
 }
 
 const (
-	probeCommune loa.Path = "vn/97/97001"
-	probePole             = "KIEM-01"
+	probeCommune = loa.Path("vn/97/97001")
+	probePole    = "KIEM-01"
 )
 
 func probeMillis() int64 { return time.Now().UnixMilli() }

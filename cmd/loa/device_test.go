@@ -24,6 +24,7 @@ func TestDeviceCheck(t *testing.T) {
 	if os.Getenv("LOA_LONG") == "" {
 		t.Skip("a minute for each box: LOA_LONG=1")
 	}
+	t.Parallel()
 	python := func(patch string) func(context.Context, string, string) error {
 		return func(ctx context.Context, server, code string) error {
 			program := "import sys, runpy; sys.path.insert(0, '../../examples/speaker-python'); import loawire; " + patch +

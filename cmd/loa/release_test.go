@@ -23,7 +23,7 @@ func TestReleaseCeremony(t *testing.T) {
 		a := &app{args: args[1:], getenv: func(k string) string { return env[k] }, in: strings.NewReader(""), out: &out, errs: &out, log: slog.New(slog.DiscardHandler)}
 		for _, c := range commands() {
 			if c.name == args[0] {
-				return out.String(), c.run(t.Context(), a) //nolint:govet // the words are read below
+				return out.String(), c.run(t.Context(), a) // the words are read below
 			}
 		}
 		t.Fatal(args)

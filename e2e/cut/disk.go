@@ -381,7 +381,7 @@ func (d *Disk) plane(live bool) (root *Entry, of func(*node) *Entry) {
 // image is what a cut now would leave.
 func (d *Disk) image(m Mode, seed uint64) *Image {
 	root, of := d.plane(m == Live)
-	r := rand.New(rand.NewPCG(seed, uint64(len(d.log)))) //nolint:gosec // a test that can be run again
+	r := rand.New(rand.NewPCG(seed, uint64(len(d.log)))) // a test that can be run again
 	switch m {
 	case Torn:
 		whole := r.IntN(len(d.pending) + 1)

@@ -150,12 +150,12 @@ func RunFleet(in io.Reader, out io.Writer) error {
 	}
 }
 
-// wait waits until true holds, which is asked with the lock held.
-func (f *fleet) wait(patience time.Duration, true func() bool) {
+// wait waits until it holds, which is asked with the lock held.
+func (f *fleet) wait(patience time.Duration, holds func() bool) {
 	deadline := time.After(patience)
 	for {
 		f.mu.Lock()
-		more, done := f.more, true()
+		more, done := f.more, holds()
 		f.mu.Unlock()
 		if done {
 			return
