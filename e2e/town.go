@@ -281,6 +281,7 @@ func (w *Town) ceremony(origin string) {
 	w.must(err)
 	file, _, err := signer.NewRoot("Lam Xuyên (giả định)", true, nil)
 	w.must(err)
+	w.must(os.WriteFile(w.RootKey(), file, 0o600))
 	made, err := signer.Init(w.Config.SignerDir, file, nil, nil, "vn/98", []loa.Path{Commune, "vn/98/98037"}, time.Now(), 14*24*time.Hour)
 	w.must(err)
 	w.must(node.WriteKeys(w.Config.Keys, made))
@@ -293,6 +294,18 @@ func (w *Town) ceremony(origin string) {
 	w.Leader = w.person(d, "leader", "Trần Bá Khôi", []loa.Right{loa.RightApprove, loa.RightDispatch, loa.RightPeople, loa.RightRead},
 		signer.DutyApprove, signer.DutyPolicy, signer.DutyStop, signer.DutyRoster)
 	w.must(d.Close())
+}
+
+// RootKey is the file that ought to lie in a safe.
+func (w *Town) RootKey() string { return filepath.Join(w.Dir, "root.key") }
+
+// Loa runs the program as an administrator does, with more of the environment, and
+// gives what it printed.
+func (w *Town) Loa(env []string, args ...string) (string, error) {
+	cmd := exec.Command(w.binary, args...)
+	cmd.Env = append(append(os.Environ(), w.Servers[0].Env...), env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 // Officer adds a person with a post over a place to a running town.

@@ -35,6 +35,8 @@ func (n *Node) jobs() []job {
 		{"ask the province again", time.Minute, true, n.recheck},
 		{"hand over posts", time.Minute, true, n.People.HandOverDue},
 		{"forget old sign-ins", time.Hour, true, n.People.Sweep},
+		{"renew keys", 15 * time.Minute, true, n.renew},
+		{"follow the signer", 10 * time.Second, false, n.believe},
 		{"number the journal", 10 * time.Second, true, n.book.Run},
 		{"look at the disk", time.Second, false, n.lookAtDisk},
 		{"learn boxes", 10 * time.Second, false, n.learn},

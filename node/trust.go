@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"loa"
+	"loa/db"
+	"loa/journal"
 	"loa/seal"
 	"loa/signer"
 	"loa/speaker"
@@ -90,24 +92,70 @@ func (n *Node) trusted() *seal.Trust {
 	return n.trust
 }
 
-// believe takes the delegations the signer knows, keeps them for devices to
-// fetch and builds the door's chain from them.
+// believe takes over what the signer holds: the root that followed this node's, if
+// one did, and the delegations, for devices to fetch and for the door's chain.
 func (n *Node) believe(ctx context.Context) error {
 	info, err := n.Signer.Describe(ctx)
 	if err != nil {
 		return err
 	}
-	if info.Root.Fingerprint() != n.Root.Fingerprint() {
-		return loa.Errorf(loa.Conflict, "node.other_root")
+	trust, err := seal.NewTrust(info.Root, info.Delegations, 0)
+	if err != nil {
+		return err
 	}
-	trust, err := seal.NewTrust(n.Root, info.Delegations, 0)
+	fresh, err := n.Speakers.Adopt(ctx, info.Root, info.Rotations, info.Delegations)
 	if err != nil {
 		return err
 	}
 	n.trustMu.Lock()
 	n.trust = trust
 	n.trustMu.Unlock()
-	return n.Speakers.Believe(ctx, info.Delegations)
+	if fresh {
+		select {
+		case n.ringNow <- struct{}{}: // every beacon names them
+		default:
+		}
+	}
+	return nil
+}
+
+// renew has the signer prolong what is past three fifths of its life, and writes down
+// what it did; or, once, why it cannot and that it can again: the page of what ends
+// shows it.
+func (n *Node) renew(ctx context.Context) error {
+	done, failed := n.Signer.Renew(ctx)
+	if failed == nil && len(done) > 0 {
+		failed = n.believe(ctx)
+	}
+	var row string
+	var entry journal.Entry
+	err := n.DB.Write(ctx, func(tx *db.Tx) error {
+		row = ""
+		last, err := journal.List(tx, journal.Filter{Subject: speaker.RenewalSubject, Limit: 1})
+		if err != nil {
+			return err
+		}
+		stuck := len(last) > 0 && last[0].Verb == speaker.RenewalFailed
+		switch {
+		case failed != nil && stuck && strings.Contains(string(last[0].Data), `"`+loa.KeyOf(failed)+`"`):
+			return nil
+		case failed != nil:
+			entry = journal.Entry{Verb: speaker.RenewalFailed, Data: map[string]string{"why": loa.KeyOf(failed)}}
+		case len(done) > 0:
+			entry = journal.Entry{Verb: "keys.renewed", Data: done}
+		case stuck:
+			entry = journal.Entry{Verb: "keys.renewal_works"}
+		default:
+			return nil
+		}
+		entry.Subject = speaker.RenewalSubject
+		row, err = journal.Append(tx, loa.System(), entry)
+		return err
+	})
+	if err == nil && row != "" {
+		n.said(row, entry)
+	}
+	return errors.Join(failed, err)
 }
 
 // openSigner finds the signer: a socket that was named, or a child of this

@@ -47,7 +47,7 @@ func PAE(payloadType string, payload []byte) []byte {
 // Seal puts the payload into an envelope sealed by every given key.
 func Seal(payloadType string, payload []byte, keys ...Key) ([]byte, error) {
 	keys = slices.SortedFunc(slices.Values(keys), func(a, b Key) int { return cmp.Compare(a.ID, b.ID) })
-	env := Envelope{PayloadType: payloadType, Payload: base64.StdEncoding.EncodeToString(payload)}
+	env := Unsealed(payloadType, payload)
 	pae := PAE(payloadType, payload)
 	for _, k := range keys {
 		env.Signatures = append(env.Signatures, Signature{
@@ -60,6 +60,34 @@ func Seal(payloadType string, payload []byte, keys ...Key) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// Unsealed is an envelope that nobody has sealed yet.
+func Unsealed(payloadType string, payload []byte) Envelope {
+	return Envelope{PayloadType: payloadType, Payload: base64.StdEncoding.EncodeToString(payload), Signatures: []Signature{}}
+}
+
+// SealToo adds one more key's seal to an envelope that others have sealed, or will:
+// it goes from hand to hand until enough have. A key that has sealed it changes
+// nothing.
+func (e Envelope) SealToo(k Key) (Envelope, error) {
+	payload, err := decode64(e.Payload)
+	if err != nil {
+		return e, malformed(err)
+	}
+	for _, s := range e.Signatures {
+		if s.KeyID == k.ID {
+			return e, nil
+		}
+	}
+	e.Signatures = append(slices.Clone(e.Signatures), Signature{
+		KeyID: k.ID, Sig: base64.StdEncoding.EncodeToString(k.sign(PAE(e.PayloadType, payload))),
+	})
+	slices.SortFunc(e.Signatures, func(a, b Signature) int { return cmp.Compare(a.KeyID, b.KeyID) })
+	return e, nil
+}
+
+// Bytes is the envelope as it travels.
+func (e Envelope) Bytes() []byte { return e.form() }
 
 // Opened is an envelope taken apart but not yet believed.
 type Opened struct {

@@ -69,18 +69,29 @@ func Follow(root Root, sealed []byte) (Root, error) {
 	return r.Root, nil
 }
 
-// Rotate writes and seals a rotation from one root to the next. keys are the
-// private halves that are at hand, of both; whether they suffice Follow says.
-func Rotate(from, to Root, keys ...Key) ([]byte, error) {
+// DraftRotation writes a rotation from one root to the next that nobody has
+// sealed yet. The new root's version follows from the old one's.
+func DraftRotation(from, to Root) (Envelope, error) {
 	to.Version = from.Version + 1
 	b, err := json.Marshal(Rotation{Kind: "root", From: from.Fingerprint(), Root: to})
 	if err != nil {
-		return nil, fmt.Errorf("write rotation: %w", err)
+		return Envelope{}, fmt.Errorf("write rotation: %w", err)
 	}
-	sealed, err := Seal(RootType, b, keys...)
+	return Unsealed(RootType, b), nil
+}
+
+// Rotate writes and seals a rotation from one root to the next. keys are the
+// private halves that are at hand, of both; whether they suffice Follow says.
+func Rotate(from, to Root, keys ...Key) ([]byte, error) {
+	e, err := DraftRotation(from, to)
+	for _, k := range keys {
+		if err == nil {
+			e, err = e.SealToo(k)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	_, err = Follow(from, sealed)
-	return sealed, err
+	_, err = Follow(from, e.Bytes())
+	return e.Bytes(), err
 }

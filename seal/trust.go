@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
@@ -139,29 +140,50 @@ type Trust struct {
 // Delegations that do not lead to the root, widen their parent's powers or come
 // from an epoch below floor are refused with the reason why.
 func NewTrust(root Root, sealed [][]byte, floor int64) (*Trust, error) {
-	keys, err := publicKeys(root.Keys, root.Threshold)
+	t, left, why, err := grow(root, sealed, floor)
 	if err != nil {
 		return nil, err
 	}
-	t := &Trust{root: root, keys: keys, floor: floor}
-	left := slices.Clone(sealed)
+	if len(left) > 0 {
+		return nil, fmt.Errorf("trust: %w", why)
+	}
+	return t, nil
+}
+
+// Leading are those of sealed that lead to root, in their order. After a rotation
+// the others lead to the root before, and nobody asks for them any more.
+func Leading(root Root, sealed [][]byte) ([][]byte, error) {
+	_, left, _, err := grow(root, sealed, 0)
+	return slices.DeleteFunc(slices.Clone(sealed), func(b []byte) bool {
+		return slices.ContainsFunc(left, func(l []byte) bool { return bytes.Equal(l, b) })
+	}), err
+}
+
+// grow takes every delegation that leads to the root; left are the others, why is
+// what the last of them lacks.
+func grow(root Root, sealed [][]byte, floor int64) (t *Trust, left [][]byte, why, err error) {
+	keys, err := publicKeys(root.Keys, root.Threshold)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	t = &Trust{root: root, keys: keys, floor: floor}
+	left = slices.Clone(sealed)
 	for len(left) > 0 {
 		var rest [][]byte
-		var last error
 		for _, b := range left {
 			h, err := t.admit(b)
 			if err != nil {
-				rest, last = append(rest, b), err
+				rest, why = append(rest, b), err
 				continue
 			}
 			t.holders = append(t.holders, h)
 		}
 		if len(rest) == len(left) {
-			return nil, fmt.Errorf("trust: %w", last)
+			break
 		}
 		left = rest
 	}
-	return t, nil
+	return t, left, why, nil
 }
 
 // Root is what the chain hangs from.

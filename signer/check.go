@@ -13,18 +13,18 @@ import (
 // gives the marks it remembers. An error says which file is not to be believed.
 // It needs the passphrase that opens the keys.
 func Check(dir string, passphrase []byte) ([]Mark, error) {
-	root, err := loadRoot(dir)
+	l, err := loadLineage(dir)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := loadRoster(dir, root.Demo); err != nil {
+	if _, err := loadRoster(dir, l.root.Demo); err != nil {
 		return nil, err
 	}
-	v, err := newVault(passphrase, root)
+	v, err := newVault(passphrase, l.first)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := loadRing(dir, v); err != nil {
+	if _, err := loadRing(dir, v, l); err != nil {
 		return nil, err
 	}
 	if err := eachGrant(dir); err != nil {

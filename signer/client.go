@@ -73,6 +73,21 @@ func (c Client) EndGrant(ctx context.Context, payload []byte, yes wire.Approval)
 	return err
 }
 
+// Succeed hands in a succession of the root. It proves itself by its seals; handing
+// in the last one again changes nothing.
+func (c Client) Succeed(ctx context.Context, paper []byte) error {
+	_, err := c.ask(ctx, request{Do: doSucceed, Payload: paper})
+	return err
+}
+
+// Renew asks the signer to prolong what is past three fifths of its life, as far as
+// whoever gave it lets it; it says what was renewed. It needs nobody's approval: no
+// key gets a power, a place or a day that the delegation above it does not give.
+func (c Client) Renew(ctx context.Context) ([]Renewed, error) {
+	rep, err := c.ask(ctx, request{Do: doRenew})
+	return rep.Renewed, err
+}
+
 func (c Client) ask(ctx context.Context, req request) (reply, error) {
 	away := func(err error) (reply, error) {
 		return reply{}, loa.Errorf(loa.Unavailable, "signer.away").Because(err)

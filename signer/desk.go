@@ -19,23 +19,24 @@ type desk struct {
 	clock    loa.Clock
 	verifier verifier
 	vault    *vault
+	lineage  lineage
 	ring     *ring
 	marks    *marks
 }
 
 func (s *Server) openDesk() (*desk, error) {
-	root, err := loadRoot(s.Dir)
+	l, err := loadLineage(s.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := loadRoster(s.Dir, root.Demo); err != nil {
+	if _, err := loadRoster(s.Dir, l.root.Demo); err != nil {
 		return nil, err
 	}
-	v, err := newVault(s.Passphrase, root)
+	v, err := newVault(s.Passphrase, l.first)
 	if err != nil {
 		return nil, err
 	}
-	r, err := loadRing(s.Dir, v)
+	r, err := loadRing(s.Dir, v, l)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func (s *Server) openDesk() (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &desk{dir: s.Dir, clock: s.Clock, verifier: verifier{s.RPID, s.Origins}, vault: v, ring: r, marks: m}, nil
+	return &desk{dir: s.Dir, clock: s.Clock, verifier: verifier{s.RPID, s.Origins}, vault: v, lineage: l, ring: r, marks: m}, nil
 }
 
 func (d *desk) handle(req request) (reply, error) {
@@ -58,6 +59,11 @@ func (d *desk) handle(req request) (reply, error) {
 		return reply{Roster: &roster}, nil
 	case doDescribe:
 		return reply{Info: d.describe()}, nil
+	case doSucceed:
+		return reply{}, d.succeed(req.Payload)
+	case doRenew:
+		renewed, err := d.renew()
+		return reply{Renewed: renewed}, err
 	}
 	votes, counts, err := d.verifier.verify(req.Type, req.Payload, req.Approvals, roster)
 	if err != nil {
@@ -221,7 +227,8 @@ func (d *desk) delegate(payload []byte, by []Member, counts []Mark) error {
 		}
 		sealed = append(sealed, b)
 	}
-	next, err := newRing(d.ring.root, sealed, keys)
+	held := len(d.ring.sealed)
+	next, err := d.lineage.ring(sealed, keys)
 	if err != nil {
 		return err
 	}
@@ -235,7 +242,7 @@ func (d *desk) delegate(payload []byte, by []Member, counts []Mark) error {
 			return err
 		}
 	}
-	for _, b := range sealed[len(d.ring.sealed):] {
+	for _, b := range sealed[held:] {
 		if err := saveDelegation(d.dir, b); err != nil {
 			return err
 		}
@@ -258,13 +265,14 @@ type KeyInfo struct {
 // a restored node that must learn which numbers are gone. No secret is in it.
 type Info struct {
 	Root        seal.Root `json:"root"`
-	Delegations [][]byte  `json:"delegations"` // sealed
+	Rotations   [][]byte  `json:"rotations,omitempty"` // sealed, from the root the folder was made under to this one
+	Delegations [][]byte  `json:"delegations"`         // sealed
 	Keys        []KeyInfo `json:"keys,omitempty"`
 	Marks       []Mark    `json:"marks,omitempty"`
 }
 
 func (d *desk) describe() *Info {
-	info := &Info{Root: d.ring.root, Delegations: d.ring.sealed, Marks: d.marks.list()}
+	info := &Info{Root: d.ring.root, Rotations: d.lineage.rotations, Delegations: d.ring.sealed, Marks: d.marks.list()}
 	for _, h := range d.ring.held {
 		info.Keys = append(info.Keys, KeyInfo{h.key.ID, h.Paths, h.Classes, h.From, h.Until, h.Delegate})
 	}

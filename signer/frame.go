@@ -28,6 +28,8 @@ const (
 	doDelegate     = "delegate"
 	doGrant        = "grant"
 	doEndGrant     = "grant.end"
+	doSucceed      = "root.succeed"
+	doRenew        = "renew"
 )
 
 // request is one question: a connection carries one, and its reply.
@@ -40,12 +42,13 @@ type request struct {
 
 // reply is the answer: a refusal when Code is set.
 type reply struct {
-	Code     loa.Code `json:"code,omitempty"`
-	Key      string   `json:"key,omitempty"`
-	Args     []string `json:"args,omitempty"`
-	Envelope []byte   `json:"envelope,omitempty"` // base64
-	Roster   *Roster  `json:"roster,omitempty"`
-	Info     *Info    `json:"info,omitempty"`
+	Code     loa.Code  `json:"code,omitempty"`
+	Key      string    `json:"key,omitempty"`
+	Args     []string  `json:"args,omitempty"`
+	Envelope []byte    `json:"envelope,omitempty"` // base64
+	Roster   *Roster   `json:"roster,omitempty"`
+	Info     *Info     `json:"info,omitempty"`
+	Renewed  []Renewed `json:"renewed,omitempty"`
 }
 
 // readFrame reads one message: four bytes of length, big-endian, then one JSON

@@ -163,8 +163,8 @@ func loadRoot(dir string) (seal.Root, error) {
 }
 
 // loadRing opens the keys in dir and checks that every delegation there leads
-// to the root.
-func loadRing(dir string, v *vault) (*ring, error) {
+// to the root, or to one before it.
+func loadRing(dir string, v *vault, l lineage) (*ring, error) {
 	keys := map[string]seal.Key{}
 	err := eachFile(filepath.Join(dir, "keys"), ".key", func(b []byte) error {
 		var f keyFile
@@ -178,7 +178,14 @@ func loadRing(dir string, v *vault) (*ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
-	var sealed [][]byte
+	sealed, err := readDelegations(dir)
+	if err != nil {
+		return nil, err
+	}
+	return l.ring(sealed, keys)
+}
+
+func readDelegations(dir string) (sealed [][]byte, err error) {
 	err = eachFile(filepath.Join(dir, "delegations"), ".json", func(b []byte) error {
 		sealed = append(sealed, b)
 		return nil
@@ -186,7 +193,45 @@ func loadRing(dir string, v *vault) (*ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read delegations: %w", err)
 	}
-	return newRing(v.root, sealed, keys)
+	return sealed, nil
+}
+
+// ring is what the lineage makes of the delegations in a folder.
+func (l lineage) ring(sealed [][]byte, keys map[string]seal.Key) (*ring, error) {
+	lead, err := l.believed(sealed)
+	if err != nil {
+		return nil, err
+	}
+	if lead, err = newest(lead); err != nil {
+		return nil, err
+	}
+	return newRing(l.root, lead, keys)
+}
+
+// newest leaves out each delegation that another says again for as long and
+// longer: a beacon has room for twelve.
+func newest(sealed [][]byte) ([][]byte, error) {
+	all := make([]seal.Delegation, len(sealed))
+	for i, b := range sealed {
+		var err error
+		if all[i], err = readDelegation(b); err != nil {
+			return nil, err
+		}
+	}
+	var kept [][]byte
+	for i, d := range all {
+		said := false
+		for j, o := range all {
+			same := o.Role == d.Role && o.Threshold == d.Threshold && o.Delegate == d.Delegate && o.Epoch == d.Epoch &&
+				slices.Equal(o.Keys, d.Keys) && slices.Equal(o.Paths, d.Paths) && slices.Equal(o.Classes, d.Classes)
+			longer := o.From <= d.From && o.Until >= d.Until && (o.From < d.From || o.Until > d.Until || j < i)
+			said = said || same && longer && i != j
+		}
+		if !said {
+			kept = append(kept, sealed[i])
+		}
+	}
+	return kept, nil
 }
 
 func newRing(root seal.Root, sealed [][]byte, keys map[string]seal.Key) (*ring, error) {
@@ -275,6 +320,11 @@ func saveDelegation(dir string, sealed []byte) error {
 // delegate has by promise that key may do what d says.
 func delegate(d seal.Delegation, key, by seal.Key) ([]byte, error) {
 	d.Kind, d.Keys, d.Threshold = "delegation", []string{seal.EncodePublic(key.Public)}, 1
+	return redelegate(d, by)
+}
+
+// redelegate has by promise what d says, to the keys it names.
+func redelegate(d seal.Delegation, by seal.Key) ([]byte, error) {
 	b, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("delegate: %w", err)

@@ -92,6 +92,7 @@ type built struct {
 	dir      string
 	people   people
 	ceremony signer.Ceremony
+	root     signer.RootFile
 	err      error
 }
 
@@ -103,6 +104,7 @@ var demonstration = sync.OnceValue(func() (b built) {
 	if fail(err) {
 		return b
 	}
+	b.root = file
 	if b.ceremony, err = signer.Init(b.dir, file, nil, nil, province, []loa.Path{ha, thuong}, start(), year); fail(err) {
 		return b
 	}

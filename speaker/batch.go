@@ -1,6 +1,7 @@
 package speaker
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -69,6 +70,10 @@ func (r *Register) NewBatch(ctx context.Context, who loa.Actor, place loa.Path, 
 			b.ID, place, who.ID, who.Name, b.Made, b.Until); err != nil {
 			return journal.Entry{}, err
 		}
+		root, err := r.rootNow(tx)
+		if err != nil {
+			return journal.Entry{}, err
+		}
 		seen := map[string]bool{}
 		var rows [][]any
 		for _, code := range codes {
@@ -90,10 +95,10 @@ func (r *Register) NewBatch(ctx context.Context, who loa.Actor, place loa.Path, 
 				tx.NowMS()-1, p.ID, tx.NowMS()); err != nil {
 				return journal.Entry{}, err
 			}
-			rows = append(rows, []any{loa.Hash([]byte(r.batchCode(b.ID, p.ID))), p.ID, b.Until, b.ID})
+			rows = append(rows, []any{loa.Hash([]byte(r.batchCode(b.ID, p.ID))), p.ID, b.Until, b.ID, root.Fingerprint()})
 		}
 		b.Poles = len(rows)
-		err := tx.Insert("enrol_code", []string{"hash", "pole_id", "expires_at", "batch"}, rows)
+		err = tx.Insert("enrol_code", []string{"hash", "pole_id", "expires_at", "batch", "root"}, rows)
 		return journal.Entry{Verb: "speaker.batch_made", Path: place, Subject: b.ID, Data: map[string]any{"poles": codes, "until": b.Until}}, err
 	})
 	if err != nil {
@@ -182,13 +187,13 @@ func (r *Register) Batch(ctx context.Context, who loa.Actor, id string) (b Batch
 		if err := who.Must(loa.RightSpeakers, b.Path); err != nil {
 			return err
 		}
-		slips, err = db.All(tx, `SELECT enrol_code.hash, enrol_code.expires_at, COALESCE(box.id, ''), COALESCE(box.public_key, ''), COALESCE(box.state, ''), `+poleColumns+`
+		slips, err = db.All(tx, `SELECT enrol_code.hash, enrol_code.expires_at, enrol_code.root, COALESCE(box.id, ''), COALESCE(box.public_key, ''), COALESCE(box.state, ''), `+poleColumns+`
 			FROM enrol_code JOIN pole ON pole.id = enrol_code.pole_id LEFT JOIN box ON box.id = enrol_code.box_id
 			WHERE enrol_code.batch = ? ORDER BY pole.path, pole.name_sort, pole.id`, []any{id}, func(scan func(...any) error) (s Slip, err error) {
 			var l loose
-			var hash, key string
+			var hash, root, key string
 			var until int64
-			if err := scan(append([]any{&hash, &until, &s.Box, &key, &s.State}, s.Pole.fields(&l)...)...); err != nil {
+			if err := scan(append([]any{&hash, &until, &root, &s.Box, &key, &s.State}, s.Pole.fields(&l)...)...); err != nil {
 				return s, err
 			}
 			if key != "" {
@@ -198,7 +203,7 @@ func (r *Register) Batch(ctx context.Context, who loa.Actor, id string) (b Batch
 			}
 			code := r.batchCode(id, s.Pole.ID)
 			if until > tx.NowMS() && loa.Hash([]byte(code)) == hash { // after a change of the key it can be told no more
-				s.Code = code + "." + r.Root.Fingerprint()[:16]
+				s.Code = code + "." + cmp.Or(root, r.Root.Fingerprint())[:16]
 			}
 			return s, s.Pole.finish(l)
 		})

@@ -27,8 +27,9 @@ func WriteBeacon(tx *db.Tx, keys Keys, commune loa.Path) (journal.Emit, error) {
 	}
 	b := wire.Beacon{V: wire.Version, Kind: "beacon", Path: commune, Time: tx.NowMS(),
 		Now: []string{}, Policies: []string{}, Trust: []string{}}
-	if err := tx.Row(`SELECT plan, plan_version, beacon_number, placements, epoch FROM commune WHERE path = ?`, commune).
-		Scan(&b.Plan, &b.PlanVersion, &b.Number, &b.Placements, &b.Epoch); err != nil {
+	if err := tx.Row(`SELECT plan, plan_version, beacon_number, placements, epoch,
+			COALESCE((SELECT fingerprint FROM root_rotation ORDER BY version DESC LIMIT 1), '') FROM commune WHERE path = ?`, commune).
+		Scan(&b.Plan, &b.PlanVersion, &b.Number, &b.Placements, &b.Epoch, &b.Root); err != nil {
 		return journal.Emit{}, fmt.Errorf("read commune: %w", err)
 	}
 	b.Number = rise(tx, b.Number)

@@ -34,6 +34,7 @@ func (r *Register) NewCode(ctx context.Context, who loa.Actor, pole string) (str
 		raw[i] = codeLetters[int(c)%len(codeLetters)]
 	}
 	code := string(raw[:])
+	var root seal.Root
 	err := r.write(ctx, who, func(tx *db.Tx) (journal.Entry, error) {
 		p, err := findPole(tx, pole)
 		if err != nil {
@@ -42,15 +43,21 @@ func (r *Register) NewCode(ctx context.Context, who loa.Actor, pole string) (str
 		if err := who.Must(loa.RightSpeakers, p.Path); err != nil {
 			return journal.Entry{}, err
 		}
-		_, err = tx.Exec(`INSERT INTO enrol_code (hash, pole_id, expires_at) VALUES (?, ?, ?)`,
-			loa.Hash([]byte(code)), pole, tx.Now().Add(CodeLife).UnixMilli())
+		if root, err = r.rootNow(tx); err != nil {
+			return journal.Entry{}, err
+		}
+		_, err = tx.Exec(`INSERT INTO enrol_code (hash, pole_id, expires_at, root) VALUES (?, ?, ?, ?)`,
+			loa.Hash([]byte(code)), pole, tx.Now().Add(CodeLife).UnixMilli(), root.Fingerprint())
 		return journal.Entry{Verb: "speaker.code_made", Path: p.Path, Subject: pole}, err
 	})
 	if err != nil {
 		return "", fmt.Errorf("make enrolment code: %w", err)
 	}
-	return code + "." + r.Root.Fingerprint()[:16], nil
+	return code + "." + root.Fingerprint()[:16], nil
 }
+
+// letters is a code as it was made, however it was typed.
+func letters(code string) string { return strings.ToUpper(strings.TrimSpace(code)) }
 
 // CheckDigits are six digits of a public key that the box and the officer's
 // page both show, so a person sees that they speak of the same box.
@@ -63,7 +70,7 @@ func CheckDigits(pub ed25519.PublicKey) string {
 // over "loa enrol v0\n" + code + "\n" + key. The same box may ask again; a code
 // is used by one box only. Nothing sounds until an officer confirms.
 func (r *Register) Enrol(ctx context.Context, code, key, sig string) (Box, error) {
-	code = strings.ToUpper(strings.TrimSpace(code))
+	code = letters(code)
 	pub, err := seal.DecodePublic(key)
 	if err != nil {
 		return Box{}, err

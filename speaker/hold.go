@@ -69,12 +69,8 @@ func (r *Register) Believe(ctx context.Context, delegations [][]byte) error {
 
 func believe(tx *db.Tx, delegations [][]byte) error {
 	for _, b := range delegations {
-		o, err := seal.Open(b, seal.MaxDocument)
+		d, err := readDelegation(b)
 		if err != nil {
-			return err
-		}
-		var d seal.Delegation
-		if err := seal.Decode(o.Payload, seal.MaxDocument, &d); err != nil {
 			return err
 		}
 		hash, err := Keep(tx, seal.DelegationType, d.Paths[0], b)

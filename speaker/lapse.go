@@ -12,6 +12,13 @@ import (
 	"loa/wire"
 )
 
+// What the journal says about renewing keys: the newest row with the subject tells how
+// it stands, and one with the verb that it does not work.
+const (
+	RenewalSubject = "renewal"
+	RenewalFailed  = "keys.renewal_failed"
+)
+
 // Lapse is something of a node that ends at a moment unless somebody renews it.
 type Lapse struct {
 	Kind  string // delegation, policy, phrases
@@ -27,7 +34,8 @@ func (r *Register) Lapses(ctx context.Context) (all []Lapse, err error) {
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
 		all = nil
 		bodies, err := db.All(tx, `SELECT DISTINCT document.hash, document.type, document.body FROM document
-			WHERE document.hash IN (SELECT hash FROM delegation) OR document.hash IN (SELECT hash FROM policy)`, nil,
+			WHERE document.hash IN (SELECT hash FROM delegation) OR document.hash IN (SELECT hash FROM policy)
+				OR document.hash IN (SELECT hash FROM phrase_set)`, nil,
 			func(scan func(...any) error) (d [2][]byte, err error) {
 				var hash, kind string
 				err = scan(&hash, &kind, &d[1])
@@ -71,6 +79,10 @@ func lapsesOf(kind string, body []byte) (all []Lapse, err error) {
 	if kind == wire.PolicyType {
 		p, err := wire.ReadPolicy(o.Payload)
 		return []Lapse{{Kind: "policy", Path: p.Path, From: p.From, Until: p.Until}}, err
+	}
+	if kind == wire.PhrasesType {
+		p, err := wire.ReadPhrases(o.Payload)
+		return []Lapse{{Kind: "phrases", Path: p.Path, From: p.From, Until: p.Until}}, err
 	}
 	var d seal.Delegation
 	if err := seal.Decode(o.Payload, seal.MaxDocument, &d); err != nil {

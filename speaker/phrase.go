@@ -28,6 +28,17 @@ func PhrasesOf(tx *db.Tx, place loa.Path) (s wire.PhraseSet, err error) {
 	return wire.ReadPhrases(o.Payload)
 }
 
+// PhrasesFor is the set that the speakers of a place keep: its own, or that of the
+// nearest place above.
+func PhrasesFor(tx *db.Tx, place loa.Path) (s wire.PhraseSet, err error) {
+	for _, p := range place.Up() {
+		if s, err = PhrasesOf(tx, p); loa.CodeOf(err) != loa.NotFound {
+			return s, err
+		}
+	}
+	return s, err
+}
+
 // HoldPhrases keeps a sealed phrase set and returns the beacons of the communes
 // below its place, which name it from now on.
 func HoldPhrases(tx *db.Tx, keys Keys, s wire.PhraseSet, sealed []byte) (emits []journal.Emit, err error) {

@@ -117,7 +117,11 @@ func (r *Register) ImportRelease(ctx context.Context, who loa.Actor, delegations
 				held = append(held, d)
 			}
 		}
-		doc, path, err := r.openRelease(held, sealed, tx.NowMS())
+		root, err := r.rootNow(tx)
+		if err != nil {
+			return journal.Entry{}, err
+		}
+		doc, path, err := openRelease(root, held, sealed, tx.NowMS())
 		if err != nil {
 			return journal.Entry{}, err
 		}
@@ -160,8 +164,8 @@ func (r Release) insert(tx *db.Tx, sealed []byte, builds []wire.Build) error {
 
 // openRelease verifies a release as a box will, for some place that its keys may
 // speak for.
-func (r *Register) openRelease(delegations [][]byte, sealed []byte, now int64) (wire.Release, loa.Path, error) {
-	trust, err := seal.NewTrust(r.Root, delegations, 0)
+func openRelease(root seal.Root, delegations [][]byte, sealed []byte, now int64) (wire.Release, loa.Path, error) {
+	trust, err := seal.NewTrust(root, delegations, 0)
 	if err != nil {
 		return wire.Release{}, "", err
 	}

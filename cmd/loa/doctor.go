@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -153,10 +152,7 @@ func checkKeys(ctx context.Context, c node.Config, say func(bool, string)) {
 		return
 	}
 	say(true, "node keys: "+c.Keys+", root "+root.Fingerprint()[:16])
-	socket := c.Signer
-	if socket == "" {
-		socket = filepath.Join(c.Dir, "sign.sock")
-	}
+	socket := socketOf(c)
 	info, err := signer.Client{Socket: socket}.Describe(ctx)
 	if err != nil && c.Signer == "" {
 		say(true, "signer: not running; loa serve starts it")
@@ -170,6 +166,9 @@ func checkKeys(ctx context.Context, c node.Config, say func(bool, string)) {
 		say(true, "signer answers (as the same user as this one: its own user is safer, docs/operate.md)")
 	} else {
 		say(true, "signer answers, as a user of its own")
+	}
+	if now := info.Root; now.Version > 0 {
+		say(true, fmt.Sprintf("root %s holds, the %d. that followed", now.Fingerprint()[:16], now.Version))
 	}
 	for _, k := range info.Keys {
 		left := time.UnixMilli(k.Until).Sub(loa.WallClock{}.Now())

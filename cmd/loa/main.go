@@ -45,6 +45,8 @@ func commands() []command {
 		{"check", "", "compare everything that is kept with its hashes, seals and numbers", check},
 		{"key", "province -path P -communes A,B | member -login L -duties approve,stop,place,policy,roster -paths P,…",
 			"make the keys of a province, begin the list of people the signer believes", key},
+		{"root", "key -o F -name N | draft [-keys K,K -threshold N -name N [-end ID -overlap D]] [-years N] -o F | show F | seal -key F -o F F | take F",
+			"put another root in the place of the old, or prolong what the root gave", root},
 		{"user", "add -login L -name N [-unit P] | link -login L", "add a person, make a sign-in link", user},
 		{"unit", "import FILE [-dry-run] | national | list [P]", "bring administrative units into the register", units},
 		{"speaker", "list [P] | code POLE", "list speakers, make an enrolment code", speakers},

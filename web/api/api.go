@@ -128,7 +128,11 @@ func (d *Devices) enrol(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer(w, http.StatusOK, map[string]any{"device": b.ID, "check": b.Check, "root": d.Speakers.Root})
+	root, err := d.Speakers.RootOfCode(r.Context(), ask.Code)
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, map[string]any{"device": b.ID, "check": b.Check, "root": root})
 	return nil
 }
 
@@ -341,12 +345,13 @@ func (d *Devices) logs(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// roots answers the rotations that follow a root. This node's has not changed
-// since it was made, so there is none; of a root it does not know it says so.
+// roots answers the rotations that follow a root; of a root that never held here it
+// says so.
 func (d *Devices) roots(w http.ResponseWriter, r *http.Request) error {
-	if r.PathValue("fingerprint") != d.Speakers.Root.Fingerprint() {
-		return loa.Errorf(loa.NotFound, "root.unknown")
+	list, err := d.Speakers.RootsAfter(r.Context(), r.PathValue("fingerprint"))
+	if err != nil {
+		return err
 	}
-	answer(w, http.StatusOK, map[string]any{"roots": [][]byte{}})
+	answer(w, http.StatusOK, map[string]any{"roots": append([][]byte{}, list...)})
 	return nil
 }

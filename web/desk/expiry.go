@@ -2,12 +2,15 @@ package desk
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	"loa"
+	"loa/journal"
 	"loa/speaker"
 	"loa/web"
 )
@@ -25,6 +28,28 @@ type expiryPage struct {
 	Places []named
 	Rows   []lapse
 	Later  int // that end later
+	Stuck  *stuck
+}
+
+// stuck is that keys are not renewed, since when and why.
+type stuck struct {
+	Since int64  // UTC ms
+	Why   string // key of the reason
+}
+
+// stuck is nil where keys are renewed as they should.
+func (d *desk) stuck(r *http.Request) (*stuck, error) {
+	rows, err := d.Journal(r.Context(), journal.Filter{Subject: speaker.RenewalSubject, Limit: 1})
+	if err != nil || len(rows) == 0 || rows[0].Verb != speaker.RenewalFailed {
+		return nil, err
+	}
+	var data struct {
+		Why string `json:"why"`
+	}
+	if err := json.Unmarshal(rows[0].Data, &data); err != nil {
+		return nil, fmt.Errorf("read renewal: %w", err)
+	}
+	return &stuck{rows[0].At.UnixMilli(), data.Why}, nil
 }
 
 // lapse is something that ends.
@@ -85,6 +110,9 @@ func (d *desk) expiry(w http.ResponseWriter, r *http.Request) error {
 	if page.Places, err = d.places(r); err != nil {
 		return err
 	}
+	if page.Stuck, err = d.stuck(r); err != nil {
+		return err
+	}
 	all, err := d.expiring(r, at)
 	if err != nil {
 		return err
@@ -131,8 +159,11 @@ func (d *desk) expiring(r *http.Request, at loa.Path) (all []lapse, err error) {
 			return nil, err
 		}
 		kind, link := l.Kind, "/rules?path="+string(l.Path)
-		if l.Kind == "delegation" {
+		switch l.Kind {
+		case "delegation":
 			kind, link = "key_"+l.Role, ""
+		case "phrases":
+			link = "/phrases?path=" + string(l.Path)
 		}
 		add(kind, name, l.Until, link)
 	}

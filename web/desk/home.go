@@ -18,6 +18,8 @@ type homePage struct {
 	Place    named
 	Places   []named
 	Ends     []lapse             // within a week, or over
+	Alarms   []alarm             // that wait or sound
+	Stuck    *stuck              // keys are not renewed
 	Waiting  []bulletin.Waiting  // for my approval
 	WaitMS   int64               // how long all of these sound
 	Remind   []bulletin.Reminder // of sessions that begin without my approval
@@ -101,6 +103,14 @@ func (d *desk) homeData(r *http.Request) (homePage, error) {
 	page.Place = names[0]
 	if page.Places, err = d.places(r); err != nil {
 		return page, err
+	}
+	if page.Alarms, err = d.alarmsNow(r, at); err != nil {
+		return page, err
+	}
+	if at.Commune() == "" { // nobody in a commune can do anything about it
+		if page.Stuck, err = d.stuck(r); err != nil {
+			return page, err
+		}
 	}
 	if page.Ends, err = d.aloud(r, at); err != nil {
 		return page, err

@@ -226,6 +226,16 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /phrases/approve", Right: loa.RightApprove, Handle: d.approvePhrases},
 		{Pattern: "GET /phrases/sound/{id}", Right: loa.RightRead, Handle: d.phraseSound},
 
+		{Pattern: "GET /alarm", Right: loa.RightRead, Handle: d.alarms},
+		{Pattern: "POST /alarm", Right: loa.RightRead, Handle: d.draftAlarm, Vital: true}, // approving or dispatching there
+		{Pattern: "GET /alarm/{id}", Right: loa.RightRead, Handle: d.alarm},
+		{Pattern: "GET /alarm/{id}/live", Right: loa.RightRead, Handle: d.alarmLive},
+		{Pattern: "GET /alarm/{id}/sound", Right: loa.RightRead, Handle: d.alarmSound},
+		{Pattern: "POST /alarm/{id}/approve", Right: loa.RightApprove, Handle: d.approveAlarm, Vital: true},
+		{Pattern: "POST /alarm/{id}/back", Right: loa.RightRead, Handle: d.takeBackAlarm, Vital: true},
+		{Pattern: "POST /alarm/{id}/stop/draft", Right: loa.RightRead, Handle: d.draftAlarmStop, Vital: true},
+		{Pattern: "POST /alarm/{id}/stop", Right: loa.RightRead, Handle: d.stopAlarm, Vital: true},
+
 		{Pattern: "GET /rules", Right: loa.RightRead, Handle: d.rules},
 		{Pattern: "POST /rules/hours", Right: loa.RightDispatch, Handle: d.draftHours},
 		{Pattern: "POST /rules/hours/approve", Right: loa.RightDispatch, Handle: d.approveHours},
