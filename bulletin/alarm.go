@@ -53,8 +53,9 @@ type Alarm struct {
 	EndedAt    int64
 	EndedName  string
 
+	StopBytes []byte // of its stop, once drafted
+
 	first, second string
-	stop          []byte
 }
 
 // The states of an alarm.
@@ -400,14 +401,14 @@ func (f *Flow) StopAlarm(ctx context.Context, who loa.Actor, id string, yes wire
 	if err := mayAlarm(who, a.Path); err != nil {
 		return err
 	}
-	if a.stop == nil {
+	if a.StopBytes == nil {
 		return loa.Errorf(loa.Conflict, "stop.no_draft")
 	}
-	w, err := wire.ReadWarrant(a.stop)
+	w, err := wire.ReadWarrant(a.StopBytes)
 	if err != nil {
 		return err
 	}
-	sealed, err := f.Signer.Seal(ctx, wire.WarrantType, a.stop, []wire.Approval{yes})
+	sealed, err := f.Signer.Seal(ctx, wire.WarrantType, a.StopBytes, []wire.Approval{yes})
 	if err != nil {
 		return fmt.Errorf("seal stop: %w", err)
 	}
@@ -431,7 +432,7 @@ const alarmColumns = `id, path, class, hazard, text, title, payload, author, aut
 
 func scanAlarm(scan func(...any) error) (a Alarm, err error) {
 	return a, scan(&a.ID, &a.Path, &a.Class, &a.Hazard, &a.Text, &a.Title, &a.Payload, &a.Author, &a.AuthorName, &a.first, &a.FirstBy, &a.FirstName,
-		&a.second, &a.SecondBy, &a.SecondName, &a.Warrant, &a.Meant, &a.stop, &a.MadeAt, &a.Until, &a.SoundedAt, &a.EndedAt, &a.EndedName)
+		&a.second, &a.SecondBy, &a.SecondName, &a.Warrant, &a.Meant, &a.StopBytes, &a.MadeAt, &a.Until, &a.SoundedAt, &a.EndedAt, &a.EndedName)
 }
 
 // Alarm is one by its id.
