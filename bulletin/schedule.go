@@ -173,7 +173,8 @@ func (b Bulletin) countPlays(tx *db.Tx, more ...slot) error {
 }
 
 // PlayNow (phát ngay) is a session of one item, inside allowed hours, as soon
-// as devices can have fetched the sound and nothing else is on the air.
+// as devices can have fetched the sound and nothing else is on the air. Where
+// nobody would hear it, it is refused.
 func (f *Flow) PlayNow(ctx context.Context, who loa.Actor, id string) (Bulletin, error) {
 	return f.step(ctx, who, id, schedule, func(tx *db.Tx, b *Bulletin) (journal.Entry, error) {
 		if err := who.Must(loa.RightDispatch, b.Path); err != nil {
@@ -183,11 +184,15 @@ func (f *Flow) PlayNow(ctx context.Context, who loa.Actor, id string) (Bulletin,
 		if err != nil {
 			return journal.Entry{}, err
 		}
-		if len(communes) == 0 {
-			return journal.Entry{}, loa.Errorf(loa.Conflict, "schedule.nobody")
-		}
 		var placed []Item
 		for _, c := range communes {
+			// A box may come before a session does; at once there is nobody to wait for.
+			if heard, err := speaker.Hears(tx, c, b.places()); err != nil || !heard {
+				if err != nil {
+					return journal.Entry{}, err
+				}
+				continue
+			}
 			if err := holdStation(tx, c); err != nil {
 				return journal.Entry{}, err
 			}
@@ -209,6 +214,9 @@ func (f *Flow) PlayNow(ctx context.Context, who loa.Actor, id string) (Bulletin,
 				return journal.Entry{}, err
 			}
 			placed = append(placed, it)
+		}
+		if len(placed) == 0 {
+			return journal.Entry{}, loa.Errorf(loa.Conflict, "schedule.nobody")
 		}
 		return journal.Entry{Data: placed}, b.countPlays(tx)
 	})

@@ -510,6 +510,7 @@ func TestPlayNow(t *testing.T) {
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
+		w.placed(thon1, "Đình làng")
 		w.dispatched(notice(), morning())
 		b := w.sealed(notice())
 		w.turnTo("05:59:00")

@@ -180,6 +180,7 @@ func TestScheduleRefused(t *testing.T) {
 		w.setPolicy(dongSay, 1, 5*60, 20*60, 80)
 		_, err = w.flow.Schedule(ctx, writer(), b.ID, []bulletin.Choice{{Day: "2026-11-24", Part: bulletin.Morning}})
 		w.wants(err, loa.Conflict, "schedule.outside_hours")
+		w.placed(thon1, "Đình làng")
 		w.clock.Turn(time.Date(2026, 11, 24, 3, 15, 0, 0, loa.Zone()).Sub(w.clock.Now()))
 		_, err = w.flow.PlayNow(ctx, writer(), b.ID)
 		w.wants(err, loa.Conflict, "schedule.outside_hours")

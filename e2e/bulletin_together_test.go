@@ -141,6 +141,7 @@ func TestRescheduled(t *testing.T) {
 func TestSessionAroundPlayNow(t *testing.T) {
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
+		w.placed(thon1, "Đình làng")
 		b, next := w.sealed(notice()), w.sealed(notice())
 		w.turnTo("05:58:58")
 		_, err := w.flow.PlayNow(t.Context(), writer(), b.ID)

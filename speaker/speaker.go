@@ -206,6 +206,15 @@ func Meant(tx *db.Tx, scope []wire.Place) ([]string, error) {
 	return ids, nil
 }
 
+// Hears reports whether any placed box of a commune is meant by a scope.
+func Hears(tx *db.Tx, commune loa.Path, scope []wire.Place) (bool, error) {
+	boxes, err := db.All(tx, `SELECT placement FROM box WHERE state = ? AND path = ?`, []any{Placed, commune}, scanPlacement)
+	if err != nil {
+		return false, fmt.Errorf("read placements: %w", err)
+	}
+	return slices.ContainsFunc(boxes, func(p wire.Placement) bool { return !p.Revoked && wire.InScope(scope, p) }), nil
+}
+
 // Communes lists the communes whose devices a scope can mean, in the order in
 // which whoever changes several holds them.
 //
