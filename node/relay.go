@@ -76,11 +76,11 @@ func (n *Node) speak(ctx context.Context, rows []journal.Pending, err error) {
 			}
 		}
 	}
+	// Told to end meanwhile, it still marks: others would wait for the lease.
+	marks := context.WithoutCancel(ctx)
 	// gofail: var said string
 	// go panic(said)
 	// select {}
-	// Told to end meanwhile, it still marks: others would wait for the lease.
-	marks := context.WithoutCancel(ctx)
 	if err := journal.Sent(marks, n.DB, n.id, sent); err != nil {
 		n.log.Error("mark what was said", slog.String("error", err.Error()))
 	}
