@@ -87,6 +87,7 @@ var law = house{
 		"cmd/loa":         ". bulletin db door edge form journal lang lexicon node office people sandbox seal signer signer/softkey sound speaker unit voice wire",
 		"cmd/loa-speaker": ". edge",
 		"e2e":             "*",
+		"e2e/link":        "*",
 		"e2e/storm":       "*",
 		"e2e/cut":         "",
 	},
@@ -107,7 +108,7 @@ var law = house{
 		{"github.com/pkg/errors", "", "the standard errors are enough"},
 		{"github.com/stretchr/testify/...", "", "tests use testing and go-cmp"},
 	},
-	tests: "db/dbtest e2e e2e/cut e2e/storm signer/softkey voice/voicetest",
+	tests: "db/dbtest e2e e2e/cut e2e/link e2e/storm signer/softkey voice/voicetest",
 	mayGo: "bus bus/natsd db door edge node web signer cmd/...", // db watches the connection that holds a lock
 	clock: "cmd/...",
 }
