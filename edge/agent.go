@@ -83,6 +83,9 @@ type agent struct {
 	keep     *keep
 	receipts *receipts
 	player   *player
+	papers   *wire.Reader // what is on disk, opened once
+	timed    func(ctx context.Context, t *seal.Trust, place loa.Path) (anchor, error)
+	chain    func(root seal.Root, delegations [][]byte, epoch int64) (*seal.Trust, error)
 	key      seal.Key
 	device   string
 	root     seal.Root
@@ -145,26 +148,34 @@ func open(ctx context.Context, cfg Config, d disk, box machine) (*agent, error) 
 	if err != nil {
 		return nil, err
 	}
+	return openOn(cfg, k, box)
+}
+
+func openOn(cfg Config, k *keep, box machine) (*agent, error) {
 	r, err := openReceipts(k)
 	if err != nil {
 		return nil, err
 	}
 	c := newClock(cfg.Clock, box, k.now().Clock)
 	last := &tail{}
-	for _, line := range lastLines(d, tailLines) {
+	for _, line := range lastLines(k.disk, tailLines) {
 		_, _ = last.Write([]byte(line)) // it never fails
 	}
 	cfg.Log = slog.New(slog.NewMultiHandler(cfg.Log.Handler(), slog.NewTextHandler(last, nil)))
 	life, end := context.WithCancel(context.WithoutCancel(ctx)) // until a.end, whatever the caller waits for
 	w := newCarrier(k, c, cfg.Roots)
-	return &agent{
+	a := &agent{
 		life: life, end: end, tail: last, again: make(chan struct{}, 1),
 		cfg: cfg, log: cfg.Log, keep: k, receipts: r, clock: c, began: cfg.Clock.Now(),
-		client: w.node(cfg), carrier: w,
-		player: newPlayer(cfg.Output, c),
-		wake:   make(chan struct{}, 1), want: make(chan struct{}, 1), pull: make(chan struct{}, 1),
+		client: w.node(cfg), carrier: w, chain: seal.NewTrust,
+		player: newPlayer(cfg.Output, c), papers: &wire.Reader{},
+		wake: make(chan struct{}, 1), want: make(chan struct{}, 1), pull: make(chan struct{}, 1),
 		pushed: make(chan []byte, 16), nows: make(chan []byte, 64), say: make(chan wire.Beat, 64),
-	}, nil
+	}
+	a.timed = func(ctx context.Context, t *seal.Trust, place loa.Path) (anchor, error) {
+		return a.client.timed(ctx, t, place, a.clock)
+	}
+	return a, nil
 }
 
 // settle goes on where the last run ended: what was sounding then is written
@@ -174,7 +185,7 @@ func (a *agent) settle() error {
 	t, err := a.rebuild(a.pinned(), st.Trust, st.Epoch)
 	if err != nil {
 		a.log.Warn("trust on disk not usable", "error", err) // nothing sounds until a beacon brings another
-		t, err = seal.NewTrust(a.pinned(), nil, st.Epoch)
+		t, err = a.chain(a.pinned(), nil, st.Epoch)
 		if err != nil {
 			return err
 		}
@@ -288,7 +299,7 @@ func (a *agent) holdings() (holdings, error) {
 		return h, loa.Errorf(loa.Unavailable, "placement.missing")
 	}
 	var err error
-	if h.placement, err = wire.OpenPlacement(t, b, now); err != nil {
+	if h.placement, err = a.papers.Placement(t, b, now); err != nil {
 		return h, err
 	}
 	if st.Beacon.old(now) {
@@ -300,7 +311,7 @@ func (a *agent) holdings() (holdings, error) {
 			h.why = "policy.missing"
 			continue
 		}
-		p, err := wire.OpenPolicy(t, b, now)
+		p, err := a.papers.Policy(t, b, now)
 		switch {
 		case err != nil:
 			h.why = loa.KeyOf(err)
@@ -316,7 +327,7 @@ func (a *agent) holdings() (holdings, error) {
 	if b, ok = a.keep.doc(st.Plan); !ok {
 		return h, loa.Errorf(loa.Unavailable, "plan.missing")
 	}
-	h.plan, err = wire.OpenPlan(t, b, now)
+	h.plan, err = a.papers.Plan(t, b, now)
 	return h, err
 }
 
@@ -330,7 +341,7 @@ func (a *agent) rebuild(root seal.Root, hashes []string, epoch int64) (*seal.Tru
 		}
 		all = append(all, b)
 	}
-	return seal.NewTrust(root, all, epoch)
+	return a.chain(root, all, epoch)
 }
 
 // expected reports whether an error is the world's (no network, no room) and

@@ -39,19 +39,23 @@ func (a *agent) whole(b wire.Beat) wire.Beat {
 // would not take.
 func (a *agent) beat(ctx context.Context) error {
 	for a.rest(ctx, a.cfg.BeatEvery) {
-		if err := a.receipts.flush(); err != nil {
-			a.log.Error("receipt not written", "error", err)
-		}
-		why := cmp.Or(a.stale(), a.carrier.wrong())
-		switch {
-		case a.mute.Load():
-			why = "output.failed"
-		case a.keep.free() < reserveBytes:
-			why = "disk.full"
-		}
-		a.standing(why)
+		a.beatOnce()
 	}
 	return nil
+}
+
+func (a *agent) beatOnce() {
+	if err := a.receipts.flush(); err != nil {
+		a.log.Error("receipt not written", "error", err)
+	}
+	why := cmp.Or(a.stale(), a.carrier.wrong())
+	switch {
+	case a.mute.Load():
+		why = "output.failed"
+	case a.keep.free() < reserveBytes:
+		why = "disk.full"
+	}
+	a.standing(why)
 }
 
 // standing says what the box is doing now: sounding as long as something does,

@@ -27,8 +27,14 @@ const (
 // named by a hash.
 type client struct {
 	base string
-	own  *http.Client // for what is the box's own: behind a key that is known
-	open *http.Client // for what anybody may read: behind any
+	own  doer // for what is the box's own: behind a key that is known
+	open doer // for what anybody may read: behind any
+}
+
+// doer is an *http.Client, or what stands in for the network in a test of a
+// million histories.
+type doer interface {
+	Do(r *http.Request) (*http.Response, error)
 }
 
 func (c client) do(ctx context.Context, method, path string, body []byte, token string) (*http.Response, error) {

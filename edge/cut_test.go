@@ -164,14 +164,14 @@ func (g *glass) after(mode int, rng *rand.Rand) *glass {
 		if !ok {
 			continue
 		}
-		b := bytes.Clone(l.fast)
+		b := l.fast // contents are replaced, never changed
 		switch mode {
 		case 1:
-			b = bytes.Clone(l.live)
+			b = l.live
 		case 2:
 			b = torn(l.fast, l.live, rng)
 		}
-		kept := &leaf{live: b, fast: bytes.Clone(b), at: l.at}
+		kept := &leaf{live: b, fast: b, at: l.at}
 		next.names[name], next.fast[name] = kept, kept
 	}
 	return next
@@ -230,10 +230,10 @@ func (p *pane) ReadAt(b []byte, off int64) (int, error) {
 }
 
 func (p *pane) put(b []byte, off int64) {
-	if grow := int(off) + len(b) - len(p.leaf.live); grow > 0 {
-		p.leaf.live = append(p.leaf.live, make([]byte, grow)...)
-	}
-	copy(p.leaf.live[off:], b)
+	next := make([]byte, max(len(p.leaf.live), int(off)+len(b)))
+	copy(next, p.leaf.live)
+	copy(next[off:], b)
+	p.leaf.live = next
 }
 
 func (p *pane) WriteAt(b []byte, off int64) (int, error) {
@@ -265,7 +265,7 @@ func (p *pane) Sync() error {
 	if err := p.g.change("sync", p.name, nil); err != nil {
 		return err
 	}
-	p.leaf.fast = bytes.Clone(p.leaf.live)
+	p.leaf.fast = p.leaf.live
 	return nil
 }
 
@@ -423,11 +423,11 @@ func (s *stage) to(ms int64) {
 
 // take gives the agent a now warrant and waits for what comes of it.
 func (s *stage) take(hash string, seq int64) error {
-	err := s.a.takeNow(s.t.Context(), s.docs[hash])
-	s.a.sounds.Wait()
-	if s.disk.dead {
-		panic(powerCut{}) // in the sound's own goroutine
+	j, err := s.a.takeNow(s.t.Context(), s.docs[hash])
+	if j != nil {
+		s.a.sound(s.t.Context(), j)
 	}
+	s.a.sounds.Wait()
 	if err == nil {
 		s.taken[seq] = true
 	}

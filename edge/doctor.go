@@ -54,7 +54,7 @@ func Doctor(ctx context.Context, cfg Config) []Finding {
 		return b, bad
 	}
 	id, bad := whole("identity")
-	a := &agent{cfg: cfg, keep: &keep{disk: d, st: emptyState(), ram: map[string][]byte{}, bad: map[string]bool{}}}
+	a := &agent{cfg: cfg, chain: seal.NewTrust, keep: &keep{disk: d, st: emptyState(), ram: map[string][]byte{}, bad: map[string]bool{}}}
 	if bad != "" {
 		say("disk", true, "identity: %s", bad)
 	}

@@ -183,11 +183,7 @@ func (a *agent) firstPlacement(ctx context.Context) error {
 	if len(b) == 0 {
 		return errUnconfirmed
 	}
-	o, err := seal.Open(b, seal.MaxDocument)
-	if err != nil {
-		return err
-	}
-	p, err := wire.ReadPlacement(o.Payload)
+	p, err := a.papers.PeekPlacement(b)
 	if err != nil {
 		return err
 	}
@@ -197,17 +193,17 @@ func (a *agent) firstPlacement(ctx context.Context) error {
 		return err
 	}
 	root := a.root
-	t, err := seal.NewTrust(root, delegations, 0)
+	t, err := a.chain(root, delegations, 0)
 	if err != nil { // the root may have changed since the code was made, or the state was lost
 		var later error
 		if root, later = a.followed(ctx, root); later != nil {
 			return err
 		}
-		if t, err = seal.NewTrust(root, delegations, 0); err != nil {
+		if t, err = a.chain(root, delegations, 0); err != nil {
 			return err
 		}
 	}
-	at, err := a.client.timed(ctx, t, commune, a.clock)
+	at, err := a.timed(ctx, t, commune)
 	if err != nil {
 		return err
 	}
@@ -235,7 +231,7 @@ func (a *agent) firstPlacement(ctx context.Context) error {
 
 // openPlacement verifies a placement and that it is this box's own.
 func (a *agent) openPlacement(t *seal.Trust, b []byte) (wire.Placement, error) {
-	p, err := wire.OpenPlacement(t, b, a.clock.millis())
+	p, err := a.papers.Placement(t, b, a.clock.millis())
 	if err != nil {
 		return p, err
 	}

@@ -25,17 +25,26 @@ func (a *agent) fetch(ctx context.Context) error {
 		case <-a.want:
 		case <-again:
 		}
-		if err := a.fetchAll(ctx); err != nil {
-			fails++
-			a.log.Warn("not everything fetched", "error", err)
-			if !expected(err) || noDisk(err) {
-				a.state("refused", "", "", loa.KeyOf(err))
-			}
-			again = a.cfg.Clock.After(backOff(fails, 5*time.Minute))
+		if a.complete(ctx) {
+			fails, again = 0, make(<-chan time.Time)
 			continue
 		}
-		fails, again = 0, make(<-chan time.Time)
+		fails++
+		again = a.cfg.Clock.After(backOff(fails, 5*time.Minute))
 	}
+}
+
+// complete brings what it can and reports whether that was everything.
+func (a *agent) complete(ctx context.Context) bool {
+	err := a.fetchAll(ctx)
+	if err == nil {
+		return true
+	}
+	a.log.Warn("not everything fetched", "error", err)
+	if !expected(err) || noDisk(err) {
+		a.state("refused", "", "", loa.KeyOf(err))
+	}
+	return false
 }
 
 func (a *agent) fetchAll(ctx context.Context) error {
@@ -74,7 +83,7 @@ func (a *agent) fetchAll(ctx context.Context) error {
 			errs = append(errs, err)
 			continue
 		}
-		w, err := wire.OpenWarrant(a.trust.Load(), b, s.Start)
+		w, err := a.papers.Warrant(a.trust.Load(), b, s.Start)
 		if err != nil || !wire.ForMe(s, w, h.placement) {
 			continue // the plan stage says why at its minute, if it is ours at all
 		}

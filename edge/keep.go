@@ -20,6 +20,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/hajimehoshi/go-mp3"
+
 	"loa"
 	"loa/seal"
 	"loa/wire"
@@ -179,6 +181,33 @@ func (s *state) prune(now int64) {
 	}
 }
 
+// clone is a copy that shares nothing a change could reach: a state that was
+// handed out is never changed.
+func (s *state) clone() *state {
+	c := *s
+	c.Beacon.Now, c.Beacon.Policies, c.Trust = slices.Clone(s.Beacon.Now), slices.Clone(s.Beacon.Policies), slices.Clone(s.Trust)
+	if s.Beacon.Release != nil {
+		r := *s.Beacon.Release
+		c.Beacon.Release = &r
+	}
+	if s.Root != nil {
+		r := *s.Root
+		r.Keys = slices.Clone(r.Keys)
+		c.Root = &r
+	}
+	c.Policy, c.Phrases.Versions = maps.Clone(s.Policy), maps.Clone(s.Phrases.Versions)
+	c.Done, c.Counts, c.Pending = maps.Clone(s.Done), maps.Clone(s.Counts), maps.Clone(s.Pending)
+	c.Broken, c.Sounding = maps.Clone(s.Broken), maps.Clone(s.Sounding)
+	c.Now, c.Stops = maps.Clone(s.Now), maps.Clone(s.Stops)
+	for issuer, r := range c.Now {
+		c.Now[issuer] = ratchet{Floor: r.Floor, Live: maps.Clone(r.Live)}
+	}
+	for hash, list := range c.Stops {
+		c.Stops[hash] = slices.Clone(list)
+	}
+	return &c
+}
+
 func emptyState() *state {
 	return &state{
 		Policy: map[loa.Path]int64{}, Done: map[string]int64{}, Counts: map[string]count{},
@@ -214,19 +243,30 @@ type keep struct {
 	busy  sync.Map     // hash of a sound → *sync.Mutex: one brings it
 	given atomic.Int64 // the highest number of a receipt line; the next update writes it down too
 
-	mu    sync.Mutex
-	slots slots
-	st    *state // never changed in place
-	lost  bool   // what was written down before was damaged in both slots
-	ram   map[string][]byte
-	bad   map[string]bool // sounds that came or lay damaged
+	save   func(*state) error                     // returns once no power cut takes it away
+	decode func(mp3 io.Reader) (io.Reader, error) // to two equal channels of 16 bits
+
+	mu   sync.Mutex
+	st   *state // never changed in place
+	lost bool   // what was written down before was damaged in both slots
+	ram  map[string][]byte
+	bad  map[string]bool // sounds that came or lay damaged
 }
 
 // openKeep opens what lies on a disk. A state that is damaged in both slots is
 // lost: an empty one is taken, and then nothing sounds until a fresh beacon was
 // heard (receive.go).
 func openKeep(d disk) (*keep, error) {
-	k := &keep{disk: d, slots: slots{disk: d, name: "state"}, st: emptyState(), ram: map[string][]byte{}, bad: map[string]bool{}}
+	both := slots{disk: d, name: "state"}
+	k := &keep{disk: d, st: emptyState(), ram: map[string][]byte{}, bad: map[string]bool{}}
+	k.save = func(s *state) error {
+		b, err := encodeState(s)
+		if err != nil {
+			return err
+		}
+		return both.store(b)
+	}
+	k.decode = func(r io.Reader) (io.Reader, error) { return mp3.NewDecoder(r) }
 	for _, dir := range []string{"", "docs", "media"} {
 		left, err := d.list(dir)
 		if err != nil {
@@ -241,7 +281,7 @@ func openKeep(d disk) (*keep, error) {
 			}
 		}
 	}
-	b, err := k.slots.load()
+	b, err := both.load()
 	if err == nil && b != nil {
 		k.st, err = decodeState(b)
 	}
@@ -264,20 +304,10 @@ func (k *keep) now() *state {
 func (k *keep) update(change func(*state)) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	b, err := encodeState(k.st)
-	if err != nil {
-		return err
-	}
-	next, err := decodeState(b)
-	if err != nil {
-		return err
-	}
+	next := k.st.clone()
 	change(next)
 	next.Given = max(next.Given, k.given.Load())
-	if b, err = encodeState(next); err != nil {
-		return err
-	}
-	if err := k.small(func() error { return k.slots.store(b) }); err != nil {
+	if err := k.small(func() error { return k.save(next) }); err != nil {
 		return err
 	}
 	k.st = next
@@ -289,14 +319,7 @@ func (k *keep) update(change func(*state)) error {
 func (k *keep) remember(change func(*state)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	b, err := encodeState(k.st)
-	if err != nil {
-		return
-	}
-	next, err := decodeState(b)
-	if err != nil {
-		return
-	}
+	next := k.st.clone()
 	change(next)
 	k.st = next
 }

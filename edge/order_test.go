@@ -2,6 +2,7 @@ package edge
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"slices"
@@ -16,6 +17,70 @@ import (
 	"loa/seal"
 	"loa/wire"
 )
+
+// TestDeliveries (R-18, R-19; the same rules by the same oracle as TestDelivery) is
+// the many: each check makes a world and twenty deliveries of it, which
+// clockwork runs in a millisecond each. Four thousand histories run always; a
+// million are
+//
+//	go test ./edge -run 'TestDeliveries$' -rapid.checks=25000 -v
+//
+// on each of two cores.
+func TestDeliveries(t *testing.T) {
+	t.Parallel()
+	r, mp3 := newRealm(), tone(t, "0.6", "440")
+	for core := range 2 {
+		t.Run(fmt.Sprint(core), func(t *testing.T) {
+			t.Parallel()
+			began, n, sounds, cuts, deeds := time.Now(), 0, 0, 0, 0
+			loom := newLoom(t, r)
+			rapid.Check(t, func(rt *rapid.T) {
+				h := drawWorld(rt, r, mp3)
+				for range perWorld {
+					h.drawDeeds(rt)
+					seed := rapid.Uint64().Draw(rt, "seed")
+					h.work = loom.clockwork(seed)
+					o := h.live(t)
+					n, sounds, cuts, deeds = n+1, sounds+o.sounded, cuts+o.cuts, deeds+len(h.deeds)
+					if len(o.faults) > 0 {
+						rt.Fatalf("%s\n%s%s", strings.Join(o.faults, "\n"), h, strings.Join(o.told, "\n"))
+					}
+				}
+			})
+			t.Logf("%d histories of %d deeds in %.0f s: %d sounds, %d power cuts", n, deeds, time.Since(began).Seconds(), sounds, cuts)
+			if sounds < n/2 || cuts < n/4 {
+				t.Errorf("%d histories with %d sounds and %d power cuts prove little", n, sounds, cuts)
+			}
+		})
+	}
+}
+
+const perWorld = 20 // deliveries of one world
+
+// loom is what histories share that no history can change.
+type loom struct {
+	t      testing.TB
+	born   *glass // a box that was enrolled and placed
+	state  *state
+	key    seal.Key
+	realm  *realm
+	papers *wire.Reader
+	chains *chains
+}
+
+func newLoom(t testing.TB, r *realm) *loom {
+	p := newPoleAt(t, r, wire.Placement{Kind: "placement", Device: id("b1"), Pole: id("p1"), Code: "P1", Name: "pole", Version: 1, Paths: []loa.Path{commune + "/h/a"}, Cap: 90},
+		loa.NewHandClock(time.UnixMilli(dawn)))
+	return &loom{t: t, born: p.disk, state: must(openKeep(p.disk)).now(), key: p.key, realm: r, papers: &wire.Reader{}, chains: &chains{made: map[[32]byte]*seal.Trust{}}}
+}
+
+// clockwork is a new box at dawn.
+func (l *loom) clockwork(seed uint64) *clockwork {
+	w := &clockwork{order: rand.New(rand.NewPCG(seed, 0)), papers: l.papers, chains: l.chains, state: l.state, at: time.UnixMilli(dawn)}
+	w.pole = &pole{t: l.t, realm: l.realm, disk: l.born.after(0, nil), key: l.key, device: id("b1"), clock: w, work: w,
+		box: machine{boot: "1", up: func() time.Duration { return w.at.Sub(time.UnixMilli(dawn)) }}}
+	return w
+}
 
 // TestDelivery (R-18, R-19; I1–I4, I6, I9, I12, I13 of the rules for simulators)
 // hands the real agent made-up days: bulletins, plans, beacons, stops, policies and
@@ -38,7 +103,8 @@ func TestDelivery(t *testing.T) {
 			began, n, sounds, cuts := time.Now(), 0, 0, 0
 			for more := true; more && !t.Failed(); more = hours && time.Since(began) < 4*time.Minute+45*time.Second {
 				rapid.Check(t, func(rt *rapid.T) {
-					h := drawHistory(rt, r, mp3)
+					h := drawWorld(rt, r, mp3)
+					h.drawDeeds(rt)
 					var o *oracle
 					synctest.Test(t, func(t *testing.T) { o = h.live(t) })
 					n, sounds, cuts = n+1, sounds+o.sounded, cuts+o.cuts
@@ -77,6 +143,7 @@ type moment struct {
 	plan      wire.Plan
 	policy    wire.Policy
 	placement wire.Placement
+	right     bool // the plan is sealed by who may
 }
 
 // happening is one thing that happens.
@@ -86,13 +153,16 @@ type happening struct {
 	d  time.Duration
 }
 
+// history is a world and what happens in it.
 type history struct {
 	realm   *realm
 	mp3     []byte
 	papers  []*paper
 	moments []moment
-	deeds   []happening
 	docs    map[string][]byte
+	media   map[string][]byte
+	deeds   []happening
+	work    *clockwork // nil for a whole agent in a bubble
 }
 
 // String is the history as a person reads it.
@@ -149,8 +219,9 @@ func issuer(place loa.Path) loa.Path {
 	return place
 }
 
-func drawHistory(rt *rapid.T, r *realm, mp3 []byte) *history {
-	h := &history{realm: r, mp3: mp3, docs: map[string][]byte{}}
+// drawWorld makes bulletins, plans, policies, beacons.
+func drawWorld(rt *rapid.T, r *realm, mp3 []byte) *history {
+	h := &history{realm: r, mp3: mp3, docs: map[string][]byte{}, media: map[string][]byte{}}
 	n := func(least, most int, what string) int { return rapid.IntRange(least, most).Draw(rt, what) }
 	keys := []seal.Key{r.authority, r.authority, r.authority, r.province, r.province, r.minor, r.sibling, r.stranger, r.dispatch}
 	places := []loa.Path{commune, commune, commune + "/h/a", commune + "/h/a", commune + "/h/b", "vn/97", neighbour}
@@ -244,6 +315,7 @@ func drawHistory(rt *rapid.T, r *realm, mp3 []byte) *history {
 			b := r.seal(wire.PlanType, m.plan, []seal.Key{r.dispatch, r.dispatch, r.dispatch, r.dispatch, r.authority, r.sibling}[max(0, n(-6, 5, "planner"))])
 			h.docs[loa.Hash(b)] = b
 			m.beacon.Plan, m.beacon.PlanVersion = loa.Hash(b), m.plan.Version
+			m.right = m.beacon.Plan == loa.Hash(r.seal(wire.PlanType, m.plan, r.dispatch))
 		}
 		m.beacon.Now = slices.Clone(m.beacon.Now)
 		for _, p := range h.papers[planned:] {
@@ -254,6 +326,19 @@ func drawHistory(rt *rapid.T, r *realm, mp3 []byte) *history {
 		m.sealed = r.seal(wire.BeaconType, m.beacon, r.beacon)
 		h.moments = append(h.moments, m)
 	}
+	for i := 2; i < 13; i++ {
+		b := frames(mp3, i)
+		h.media[loa.Hash(b)] = b
+	}
+	b := r.phrases(mp3)
+	h.docs[loa.Hash(b)] = b
+	return h
+}
+
+// drawDeeds makes one delivery of a world.
+func (h *history) drawDeeds(rt *rapid.T) {
+	n := func(least, most int, what string) int { return rapid.IntRange(least, most).Draw(rt, what) }
+	h.deeds = nil
 	waits := []time.Duration{50 * time.Millisecond, 130 * time.Millisecond, 300 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 40 * time.Second}
 	for range n(3, 12, "deeds") {
 		d := happening{do: []string{"beacon", "beacon", "now", "now", "now", "wait", "wait", "wait", "turn", "cut", "away", "cutting"}[n(0, 11, "deed")]}
@@ -279,15 +364,16 @@ func drawHistory(rt *rapid.T, r *realm, mp3 []byte) *history {
 	if n(0, 2, "mix") == 0 {
 		h.deeds = rapid.Permutation(h.deeds).Draw(rt, "order")
 	}
-	return h
 }
 
 // oracle is what a device must and must not do, told from docs/wire.md. It sees
 // what reached the box and hears what sounds.
 type oracle struct {
 	h       *history
+	p       *pole
 	faults  []string
 	told    []string
+	mute    bool // nobody reads what is told
 	sounded int
 	cuts    int
 
@@ -305,6 +391,7 @@ type oracle struct {
 	blocks  map[*job]int
 	whole   map[string]int64 // now warrant → when it had sounded to its end
 	lastCut int64
+	dark    []int64 // every cut
 }
 
 type rule struct {
@@ -325,13 +412,19 @@ type halted struct {
 
 func now() int64 { return time.Now().UnixMilli() }
 
+// time is UTC in milliseconds.
+func (o *oracle) time() int64 { return o.p.now() }
+
 func (o *oracle) fault(format string, v ...any) {
 	o.tell("FAULT")
-	o.faults = append(o.faults, fmt.Sprintf("at %d ms: ", now()-dawn)+fmt.Sprintf(format, v...))
+	o.faults = append(o.faults, fmt.Sprintf("at %d ms: ", o.time()-dawn)+fmt.Sprintf(format, v...))
 }
 
 func (o *oracle) tell(format string, v ...any) {
-	o.told = append(o.told, fmt.Sprintf("%9d ms  ", now()-dawn)+fmt.Sprintf(format, v...))
+	if o.mute {
+		return
+	}
+	o.told = append(o.told, fmt.Sprintf("%9d ms  ", o.time()-dawn)+fmt.Sprintf(format, v...))
 }
 
 func (o *oracle) paper(hash string) *paper {
@@ -370,9 +463,8 @@ func (o *oracle) adopt() {
 		}
 	}
 	o.rule()
-	sealedRight := loa.Hash(o.h.realm.seal(wire.PlanType, m.plan, o.h.realm.dispatch)) == m.beacon.Plan
-	if o.disk[m.beacon.Plan] && sealedRight && (o.plan == nil || m.plan.Version > o.plan.Version) {
-		o.plan, o.planned = &m.plan, now()
+	if o.disk[m.beacon.Plan] && m.right && (o.plan == nil || m.plan.Version > o.plan.Version) {
+		o.plan, o.planned = &m.plan, o.time()
 	}
 }
 
@@ -386,7 +478,7 @@ func (o *oracle) rule() {
 		p = &o.beacon.policy
 	}
 	if n := len(o.rules); n == 0 || o.rules[n-1].policy != p {
-		o.rules = append(o.rules, rule{now(), p})
+		o.rules = append(o.rules, rule{o.time(), p})
 	}
 }
 
@@ -427,7 +519,7 @@ func (o *oracle) settled() {
 // now is a now warrant that reached the box. Only what surely took effect is
 // written down: a stop whose number nothing else in the history uses.
 func (o *oracle) now(p *paper) {
-	if p.Kind != "stop" || !p.good || o.beacon == nil || now() < p.From-5000 || now() >= p.Until {
+	if p.Kind != "stop" || !p.good || o.beacon == nil || o.time() < p.From-5000 || o.time() >= p.Until {
 		return
 	}
 	for _, q := range o.h.papers {
@@ -441,7 +533,7 @@ func (o *oracle) now(p *paper) {
 		}
 	}
 	for _, hash := range p.Stops {
-		o.stops[hash] = append(o.stops[hash], halted{now(), p.Issuer, p.Class})
+		o.stops[hash] = append(o.stops[hash], halted{o.time(), p.Issuer, p.Class})
 	}
 }
 
@@ -594,29 +686,31 @@ func (o *oracle) heardNow(j *job, p *paper, at int64, bad func(string)) {
 // during is 20 ms of sound.
 func (o *oracle) during(j *job) {
 	p := o.paper(j.hash)
-	if s := o.stopped(p); s != 0 && s+60 < now() {
-		o.fault("%s goes on %d ms after its stop", p.name, now()-s)
+	if s := o.stopped(p); s != 0 && s+60 < o.time() {
+		o.fault("%s goes on %d ms after its stop", p.name, o.time()-s)
 	}
 	if o.blocks[j]++; p.Now && int64(o.blocks[j])*20 >= p.MS() {
-		o.whole[p.hash] = now()
+		o.whole[p.hash] = o.time()
 	}
 }
 
 // live is a history from its beginning to its end.
-func (h *history) live(t *testing.T) *oracle {
+func (h *history) live(t testing.TB) *oracle {
 	o := &oracle{h: h, disk: map[string]bool{}, stops: map[string][]halted{}, starts: map[string]int{}, plays: map[string]int{},
 		numbers: map[string]string{}, blocks: map[*job]int{}, whole: map[string]int64{}}
 	device := id("b1")
 	placement := wire.Placement{Kind: "placement", Device: device, Pole: id("p1"), Code: "P1", Name: "pole", Version: 1, Paths: []loa.Path{commune + "/h/a"}, Cap: 90}
 	n := newNode(h.realm)
-	n.docs = h.docs
-	n.speaks(h.mp3)
-	for i := 4; i < 13; i++ {
-		b := frames(h.mp3, i)
-		n.media[loa.Hash(b)] = b
+	n.docs, n.media = h.docs, h.media
+	var p *pole
+	if h.work != nil {
+		p, h.work.node = h.work.pole, n
+	} else {
+		p = newPole(t, h.realm, placement)
 	}
-	p := newPole(t, h.realm, placement)
-	defer p.off()
+	placement.Key = seal.EncodePublic(p.key.Public)
+	o.p = p
+	defer func() { p.off() }()
 	o.seat = []seat{{0, placement}}
 	at := 0
 	newest := 0 // placements come from the node's own database, never from a cache
@@ -639,10 +733,10 @@ func (h *history) live(t *testing.T) *oracle {
 		n.placement = nil
 		if strings.Contains(path, "/placement/") {
 			pl := placement
-			pl.Key, pl.Version, pl.Paths, pl.Revoked = seal.EncodePublic(p.key.Public), m.placement.Version, m.placement.Paths, m.placement.Revoked
-			n.placement = must(seal.Seal(wire.PlacementType, must(wire.Encode(pl)), h.realm.authority))
+			pl.Version, pl.Paths, pl.Revoked = m.placement.Version, m.placement.Paths, m.placement.Revoked
+			n.placement = h.realm.seal(wire.PlacementType, pl, h.realm.authority)
 			if pl.Version > o.seat[len(o.seat)-1].Version {
-				o.seat = append(o.seat, seat{now(), pl})
+				o.seat = append(o.seat, seat{p.now(), pl})
 			}
 		}
 		status, b := n.answer(method, path, body)
@@ -655,23 +749,24 @@ func (h *history) live(t *testing.T) *oracle {
 		return status, b
 	}
 	p.on()
-	synctest.Wait()
+	p.rest(0)
 	dark := func(d time.Duration) {
 		o.tell("the power fails for %v", d)
 		o.cuts++
-		o.lastCut = now()
+		o.lastCut = p.now()
+		o.dark = append(o.dark, o.lastCut)
 		p.off()
 		if cut {
 			o.broken(p.a.keep.now())
 		}
 		o.settled()
-		time.Sleep(d)
+		p.dark(d)
 		cut = false
 		p.on()
-		synctest.Wait()
+		p.rest(0)
 	}
 	for _, d := range h.deeds {
-		if now() > dawn+heals-60_000 {
+		if p.now() > dawn+heals-60_000 {
 			break
 		}
 		switch d.do {
@@ -695,8 +790,7 @@ func (h *history) live(t *testing.T) *oracle {
 			set(d.i)
 			p.mu.Unlock()
 		case "wait":
-			time.Sleep(d.d)
-			synctest.Wait()
+			p.rest(d.d)
 		case "cut":
 			dark(d.d)
 		case "away":
@@ -720,12 +814,26 @@ func (h *history) live(t *testing.T) *oracle {
 	if cut {
 		dark(time.Second)
 	}
-	time.Sleep(time.Duration(dawn+heals-now()) * time.Millisecond)
+	p.rest(time.Duration(dawn+heals-p.now()) * time.Millisecond)
 	nudge(p.a.pull)
-	time.Sleep(time.Duration(dawn+last+5_000-now()) * time.Millisecond)
-	synctest.Wait()
+	p.rest(time.Duration(dawn+last+5_000-p.now()) * time.Millisecond)
+	if p.work != nil {
+		p.work.tell()
+	}
 	h.end(o, n, p)
 	return o
+}
+
+// robbed counts the starts of a now warrant that were written down and that the
+// power took away before the next block of 20 ms.
+func (o *oracle) robbed(lines []wire.Line, hash string) (n int) {
+	for _, l := range lines {
+		at := func(cut int64) bool { return cut >= l.Planned && cut <= l.Planned+40 }
+		if l.Warrant == hash && l.Started == 0 && l.Why == "agent.restarted" && slices.ContainsFunc(o.dark, at) {
+			n++
+		}
+	}
+	return n
 }
 
 // end says what must have sounded by now.
@@ -766,7 +874,7 @@ func (h *history) end(o *oracle, n *node, p *pole) {
 			q.From > dawn+heals-60_000 || q.Until < dawn+last {
 			continue
 		}
-		if o.starts[q.hash] == 0 {
+		if o.starts[q.hash] == 0 && o.robbed(n.lines, q.hash) < attempts {
 			o.fault("%s did not sound, though it is live", q.name)
 		}
 		if !told("", q.hash) {
@@ -774,7 +882,7 @@ func (h *history) end(o *oracle, n *node, p *pole) {
 		}
 	}
 	z := h.papers[len(h.papers)-1]
-	right := loa.Hash(h.realm.seal(wire.PlanType, m.plan, h.realm.dispatch)) == m.beacon.Plan
+	right := m.right
 	silent := named(z.hash) || !right || m.placement.Revoked || o.open(dawn+last, z.MS(), z) != ""
 	if !silent && o.starts["z"] != 1 {
 		o.fault("the last slot sounded %d times", o.starts["z"])

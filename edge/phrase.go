@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"loa"
-	"loa/seal"
 	"loa/wire"
 )
 
@@ -34,7 +33,7 @@ func (a *agent) takePhrases(ctx context.Context, hash string) error {
 	if err != nil {
 		return err
 	}
-	s, err := wire.OpenPhrases(a.trust.Load(), b, a.clock.millis())
+	s, err := a.papers.Phrases(a.trust.Load(), b, a.clock.millis())
 	if err != nil {
 		return err
 	}
@@ -108,13 +107,9 @@ func (a *agent) phrasesBy(hash string) (s wire.PhraseSet, err error) {
 		return s, loa.Errorf(loa.Unavailable, "phrase.missing")
 	}
 	if st := a.keep.now(); hash == st.Phrases.Hash && st.Epoch > st.Phrases.Epoch {
-		return wire.OpenPhrases(a.trust.Load(), b, a.clock.millis())
+		return a.papers.Phrases(a.trust.Load(), b, a.clock.millis())
 	}
-	o, err := seal.Open(b, wire.MaxPhrases)
-	if err != nil {
-		return s, err
-	}
-	return wire.ReadPhrases(o.Payload)
+	return a.papers.PeekPhrases(b)
 }
 
 // shelf opens phrases of the set in use as they are asked for.

@@ -96,7 +96,7 @@ func (a *agent) prepare(s wire.Slot, h holdings) (j *job, mine bool, err error) 
 	if !ok {
 		return nil, true, loa.Errorf(loa.Unavailable, "warrant.missing")
 	}
-	w, err := wire.OpenWarrant(a.trust.Load(), b, s.Start)
+	w, err := a.papers.Warrant(a.trust.Load(), b, s.Start)
 	if err != nil {
 		return nil, true, err
 	}
@@ -185,7 +185,7 @@ func (a *agent) passed() {
 		if !ok {
 			continue // whose it was is not known
 		}
-		if w, err := wire.OpenWarrant(a.trust.Load(), b, s.Start); err == nil && wire.ForMe(s, w, h.placement) {
+		if w, err := a.papers.Warrant(a.trust.Load(), b, s.Start); err == nil && wire.ForMe(s, w, h.placement) {
 			a.close(s, wire.Missed, "slot.missed")
 		}
 	}
@@ -217,54 +217,98 @@ const attempts = 3
 // sound brings a now warrant's media and gives it to the player at once.
 func (a *agent) sound(ctx context.Context, j *job) {
 	for fails := 1; ; fails++ {
-		err := a.cue(ctx, j)
-		if err == nil {
-			break
+		wait, again := a.attempt(ctx, j, fails)
+		if !again || !a.rest(ctx, wait) {
+			return
 		}
+	}
+}
+
+// attempt is one try; it reports whether and when there is to be another.
+func (a *agent) attempt(ctx context.Context, j *job, fails int) (wait time.Duration, again bool) {
+	if err := a.cue(ctx, j); err != nil {
 		a.log.Warn("now warrant waits for its sound", "error", err)
 		drill := j.warrant.Class == wire.Exercise && loa.KeyOf(err) == "phrase.missing"
-		if now := a.clock.millis(); drill || now >= j.warrant.Until {
+		if drill || a.clock.millis() >= j.warrant.Until {
 			a.refuseNow(j.hash, loa.KeyOf(err))
-			return
+			return 0, false
 		}
-		if !a.rest(ctx, backOff(fails, 30*time.Second)) {
-			return
-		}
+		return backOff(fails, 30*time.Second), true
 	}
+	a.begin(j)
+	return 0, false
+}
+
+// begin writes down that a now warrant begins, and gives it to the player.
+func (a *agent) begin(j *job) {
 	a.used(j.warrant.Media)
-	st := a.keep.now()
-	if st.stopped(j.hash, j.warrant) {
+	if a.keep.now().stopped(j.hash, j.warrant) {
 		j.src.close()
-		return
-	}
-	most := 1
-	if j.warrant.Class == wire.Emergency {
-		most = attempts
-	}
-	if st.Pending[j.hash] >= most {
-		j.src.close() // the line of the last attempt is written
-		if err := a.keep.update(func(s *state) { delete(s.Pending, j.hash) }); err != nil {
-			a.log.Error("state not written", "error", err)
-		}
 		return
 	}
 	if h, err := a.holdings(); err == nil {
 		j.held = h // it may have waited long for its sound
 	}
 	j.slot.Start = a.clock.millis()
+	if more, why := a.count(j); !more {
+		j.src.close()
+		if why != "" {
+			a.refuseNow(j.hash, why)
+		}
+		return
+	}
+	a.player.ask(func(p *player) { p.urge(j, a.keep.now().stopped) })
+}
+
+// count writes down that a now warrant is about to begin. It reports whether it may:
+// not too often, and not if that could not be written down, with the reason.
+func (a *agent) count(j *job) (more bool, why string) {
+	most := 1
+	if j.warrant.Class == wire.Emergency {
+		most = attempts
+	}
+	if a.keep.now().Pending[j.hash] >= most { // the line of the last attempt is written
+		if err := a.keep.update(func(s *state) { delete(s.Pending, j.hash) }); err != nil {
+			a.log.Error("state not written", "error", err)
+		}
+		return false, ""
+	}
 	change := func(s *state) {
 		s.Pending[j.hash]++
 		s.Sounding[j.name()] = j.line(a.clock.state())
 	}
-	if err := a.keep.update(change); err != nil {
-		if !memoryWill(err, j.warrant.Class) {
-			j.src.close()
-			a.refuseNow(j.hash, loa.KeyOf(err))
-			return
-		}
+	err := a.keep.update(change)
+	if err != nil && !memoryWill(err, j.warrant.Class) {
+		return false, loa.KeyOf(err)
+	}
+	if err != nil {
 		a.keep.remember(change)
 	}
-	a.player.ask(func(p *player) { p.urge(j, a.keep.now().stopped) })
+	return true, ""
+}
+
+// uncount takes the attempt back of one that has to wait behind another: a power
+// cut then must not take one of its starts away before it had any.
+func (a *agent) uncount(j *job) {
+	err := a.keep.update(func(s *state) {
+		if s.Pending[j.hash] > 0 {
+			s.Pending[j.hash]--
+		}
+		delete(s.Sounding, j.name())
+	})
+	if err != nil {
+		a.log.Error("state not written", "error", err)
+	}
+}
+
+// turn counts the attempt of one that waited; then it may begin.
+func (a *agent) turn(j *job) {
+	more, why := a.count(j)
+	a.player.ask(func(p *player) {
+		if j.waits = false; !more {
+			p.drop(j, why)
+		}
+	})
 }
 
 // hearPlayer writes down what the player did, off the path of the samples.
@@ -281,7 +325,14 @@ func (a *agent) hearPlayer(ctx context.Context) error {
 
 func (a *agent) note(e event) {
 	name := e.job.name()
-	if !e.ended {
+	switch {
+	case e.waits:
+		a.uncount(e.job)
+		return
+	case e.turn:
+		a.turn(e.job)
+		return
+	case !e.ended:
 		a.state("sounding", e.job.slot.ID, e.job.hash, "")
 		err := a.keep.update(func(s *state) {
 			if l, ok := s.Sounding[name]; ok {

@@ -14,8 +14,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hajimehoshi/go-mp3"
-
 	"loa"
 	"loa/wire"
 )
@@ -42,6 +40,9 @@ type job struct {
 	skew    int64
 	samples int64
 	cut     bool // was interrupted and went on
+
+	waits bool // behind another, and its attempt is not counted
+	asked bool // its turn has come, and that is being written down
 }
 
 // samples are what a job sounds: media from disk, or somebody speaking.
@@ -69,10 +70,13 @@ func (j *job) line(clock string) wire.Line {
 	}
 }
 
-// event is what the player tells: a job began or ended.
+// event is what the player tells: a job began or ended, or a now warrant has to
+// wait behind another, or has waited and its turn has come.
 type event struct {
 	job   *job
 	ended bool
+	waits bool
+	turn  bool
 	line  wire.Line
 }
 
@@ -148,6 +152,28 @@ func (p *player) urge(j *job, stopped func(string, wire.Warrant) bool) {
 		return
 	}
 	p.urgent = append(p.urgent, j)
+	if p.current != nil && !wire.Outranks(j.warrant, p.current.warrant) || p.behind(j) {
+		j.waits = true
+		p.events <- event{job: j, waits: true}
+	}
+}
+
+// drop lets go of an urgent job that may not begin, if nothing else ended it.
+func (p *player) drop(j *job, why string) {
+	i := slices.Index(p.urgent, j)
+	if i < 0 {
+		return
+	}
+	if p.urgent = slices.Delete(p.urgent, i, i+1); why == "" {
+		j.src.close() // the line of its last attempt is written
+		return
+	}
+	p.end(j, wire.Refused, why)
+}
+
+// behind reports whether another urgent job goes before j.
+func (p *player) behind(j *job) bool {
+	return slices.ContainsFunc(p.urgent, func(o *job) bool { return o != j && wire.Outranks(o.warrant, j.warrant) })
 }
 
 // stop silences every job that stopped names.
@@ -274,9 +300,18 @@ func (p *player) choose(from, until int64) {
 		if p.current != nil && !wire.Outranks(j.warrant, p.current.warrant) {
 			continue
 		}
-		better := slices.ContainsFunc(p.urgent, func(o *job) bool { return o != j && wire.Outranks(o.warrant, j.warrant) })
-		if better {
+		if p.behind(j) {
 			continue
+		}
+		if j.waits {
+			if !j.asked {
+				j.asked = true
+				p.events <- event{job: j, turn: true}
+			}
+			if p.current == nil {
+				return // the place is kept for it, a block or two
+			}
+			break
 		}
 		if p.current != nil {
 			p.current.src.rewind()
@@ -365,7 +400,7 @@ type source struct {
 	parts []part
 	at    int   // part being read
 	pos   int64 // samples read of it
-	dec   *mp3.Decoder
+	dec   io.Reader
 	buf   []byte
 
 	failed string // hash of the sound the decoder failed on
@@ -375,6 +410,7 @@ type source struct {
 type part struct {
 	hash    string
 	file    sound
+	decode  func(io.Reader) (io.Reader, error) // of the file
 	relay   *relay
 	later   *later
 	samples int64
@@ -393,7 +429,7 @@ func (k *keep) source(media []wire.Media, repeat int) (*source, error) {
 				s.close()
 				return nil, err
 			}
-			s.parts = append(s.parts, part{hash: m.Hash, file: f, samples: m.Bytes / wire.FrameBytes * frameSamples})
+			s.parts = append(s.parts, part{hash: m.Hash, file: f, decode: k.decode, samples: m.Bytes / wire.FrameBytes * frameSamples})
 			if i > 0 {
 				continue // the same bytes were checked for the first reading
 			}
@@ -415,7 +451,7 @@ func checkMedia(f sound, m wire.Media) error {
 		return loa.Errorf(loa.Invalid, "media.form", m.Form)
 	}
 	h := sha256.New()
-	b := make([]byte, piece)
+	b := make([]byte, min(piece, m.Bytes+1)) // one more: whether there is more is asked
 	var frames int64
 	for at := int64(0); ; {
 		n, err := f.ReadAt(b, at)
@@ -484,7 +520,7 @@ func (s *source) read(pcm []int16) (n int, err error) {
 		from := s.pos / frameSamples * wire.FrameBytes
 		end := p.samples / frameSamples * wire.FrameBytes
 		// Only Read is shown: with Seek the decoder would first scan all of it.
-		s.dec, err = mp3.NewDecoder(struct{ io.Reader }{io.NewSectionReader(p.file, from, end-from)})
+		s.dec, err = p.decode(struct{ io.Reader }{io.NewSectionReader(p.file, from, end-from)})
 		if err != nil {
 			return 0, loa.Errorf(loa.Invalid, "media.damaged").Because(err)
 		}

@@ -65,6 +65,9 @@ func (r *realm) seal(kind string, doc any, k seal.Key) []byte {
 	defer r.mu.Unlock()
 	b, ok := r.made[name]
 	if !ok {
+		if len(r.made) > 10_000 {
+			clear(r.made)
+		}
 		b = must(seal.Seal(kind, payload, k))
 		r.made[name] = b
 	}
@@ -97,6 +100,7 @@ type pole struct {
 	during func(*job)                                                         // every block that sounds, under mu
 	said   func(wire.Beat)                                                    // nil, or what would go over MQTT
 	carry  func(*carrier)                                                     // nil, or a network of its own instead of answer
+	work   *clockwork                                                         // nil for all loops at once, in a bubble
 
 	mu    sync.Mutex
 	a     *agent
@@ -107,9 +111,13 @@ type pole struct {
 
 // newPole is a box that was enrolled and placed before the bubble began.
 func newPole(t testing.TB, r *realm, placement wire.Placement) *pole {
-	began := time.Now()
-	p := &pole{t: t, realm: r, disk: newGlass(), key: must(seal.NewKey()), device: placement.Device, clock: loa.WallClock{},
-		box: machine{boot: "1", up: func() time.Duration { return time.Since(began) }}}
+	return newPoleAt(t, r, placement, loa.WallClock{})
+}
+
+func newPoleAt(t testing.TB, r *realm, placement wire.Placement, clock loa.Clock) *pole {
+	began := clock.Now()
+	p := &pole{t: t, realm: r, disk: newGlass(), key: must(seal.NewKey()), device: placement.Device, clock: clock,
+		box: machine{boot: "1", up: func() time.Duration { return clock.Now().Sub(began) }}}
 	placement.Key = seal.EncodePublic(p.key.Public)
 	k := must(openKeep(p.disk))
 	b := must(seal.Seal(wire.PlacementType, must(wire.Encode(placement)), r.authority))
@@ -140,7 +148,12 @@ func (p *pole) on() {
 	if p.carry != nil {
 		c.Server, c.HTTP = "https://node.test", nil
 	}
-	a := must(open(p.t.Context(), c, p.disk, p.box))
+	var a *agent
+	if p.work != nil {
+		a = p.work.build(c, h)
+	} else {
+		a = must(open(p.t.Context(), c, p.disk, p.box))
+	}
 	h.a = a
 	if p.carry != nil {
 		p.carry(a.carrier)
@@ -149,8 +162,14 @@ func (p *pole) on() {
 	p.mu.Lock()
 	p.a, p.end = a, cancel
 	p.mu.Unlock()
-	p.ok(a.enrol(ctx))
+	if a.device == "" {
+		p.ok(a.enrol(ctx))
+	}
 	p.ok(a.settle())
+	if p.work != nil {
+		p.work.begin(ctx)
+		return
+	}
 	go func() {
 		p.ended <- together(ctx, a.play, a.hearPlayer, a.plan, a.receive, a.takeNows, a.fetch, a.push, a.beat, a.tell, p.listen)
 	}()
@@ -161,8 +180,34 @@ func (p *pole) on() {
 func (p *pole) off() {
 	p.end()
 	close(p.quit)
-	p.ok(<-p.ended)
+	if p.work == nil {
+		p.ok(<-p.ended)
+	}
 	p.disk = p.disk.after(0, nil)
+}
+
+// now is UTC in milliseconds by the machine's clock.
+func (p *pole) now() int64 { return p.clock.Now().UnixMilli() }
+
+// dark lets time pass while the box has no power.
+func (p *pole) dark(d time.Duration) {
+	if p.work != nil {
+		p.work.at = p.work.at.Add(d)
+		return
+	}
+	time.Sleep(d)
+}
+
+// rest lets time pass.
+func (p *pole) rest(d time.Duration) {
+	if p.work != nil {
+		p.work.run(d)
+		return
+	}
+	if d > 0 {
+		time.Sleep(d)
+	}
+	synctest.Wait()
 }
 
 func (p *pole) listen(ctx context.Context) error {
@@ -187,8 +232,11 @@ func (p *pole) push(to chan []byte, b []byte) {
 	default:
 		nudge(p.a.pull)
 	}
-	synctest.Wait()
+	p.rest(0)
 }
+
+// Do is the network without the client.
+func (p *pole) Do(r *http.Request) (*http.Response, error) { return p.RoundTrip(r) }
 
 // RoundTrip is the network.
 func (p *pole) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -218,8 +266,19 @@ type horn struct {
 }
 
 func (h *horn) Write(pcm []int16) error {
-	p, wait := h.a.player, 20*time.Millisecond
-	if j := p.current; j != nil && j.started != 0 {
+	h.hears()
+	select {
+	case <-h.quit:
+	case <-h.a.cfg.Clock.After(h.wait()):
+	case f := <-h.a.player.asked: // by the same goroutine, between two blocks: as the player itself does
+		f(h.a.player)
+	}
+	return nil
+}
+
+// hears tells whoever listens what sounds.
+func (h *horn) hears() {
+	if j := h.a.player.current; j != nil && j.started != 0 {
 		h.pole.mu.Lock()
 		if !h.seen[j] {
 			h.seen[j] = true
@@ -230,19 +289,18 @@ func (h *horn) Write(pcm []int16) error {
 		}
 		h.pole.mu.Unlock()
 	}
+}
+
+// wait is until the next block that matters.
+func (h *horn) wait() time.Duration {
+	p, wait := h.a.player, 20*time.Millisecond
 	if p.current == nil && len(p.urgent)+len(p.paused) == 0 {
 		wait = 24 * time.Hour
 		for _, j := range p.scheduled {
 			wait = min(wait, max(20*time.Millisecond, time.Duration(j.at-h.a.clock.micros()-20_000)*time.Microsecond))
 		}
 	}
-	select {
-	case <-h.quit:
-	case <-h.a.cfg.Clock.After(wait):
-	case f := <-p.asked: // by the same goroutine, between two blocks: as the player itself does
-		f(p)
-	}
-	return nil
+	return wait
 }
 
 func (h *horn) Delay() time.Duration { return 0 }
@@ -301,15 +359,20 @@ func (n *node) answer(_, path string, body []byte) (int, []byte) {
 		if err := json.Unmarshal(o.Payload, &r); err != nil {
 			panic(err)
 		}
-		for _, l := range r.Lines {
-			if l.N == n.through+1 {
-				n.through++
-				n.lines = append(n.lines, l)
-			}
-		}
+		n.take(r.Lines)
 		return http.StatusOK, must(json.Marshal(wire.Ack{Through: n.through}))
 	}
 	return http.StatusNotFound, nil
+}
+
+// take takes over the lines that follow.
+func (n *node) take(lines []wire.Line) {
+	for _, l := range lines {
+		if l.N == n.through+1 {
+			n.through++
+			n.lines = append(n.lines, l)
+		}
+	}
 }
 
 // phrases is a sealed set with what goes before an exercise.

@@ -27,52 +27,76 @@ const (
 
 // receive hears beacons until ctx ends.
 func (a *agent) receive(ctx context.Context) error {
-	var lastPush, lastPull, lastTime, lastTurn time.Time
-	fails := 0
-	due := a.cfg.Clock.Now() // the first turn is at once
+	e := ear{a: a, due: a.cfg.Clock.Now()} // the first turn is at once
 	for {
-		var err error
 		select {
 		case <-ctx.Done():
 			return nil
 		case b := <-a.pushed:
-			if err = a.hear(ctx, b); err == nil && a.stale() == "" { // an old one again is no sign of life
-				lastPush = a.cfg.Clock.Now()
-			}
+			e.pushed(ctx, b)
 		case <-a.pull:
+			e.done(a.look(ctx))
+		case <-a.cfg.Clock.After(e.due.Sub(a.cfg.Clock.Now())):
+			e.turn(ctx)
+		}
+	}
+}
+
+// ear is what listening remembers from one message to the next.
+type ear struct {
+	a                  *agent
+	lastPush, lastPull time.Time
+	lastTime, lastTurn time.Time
+	due                time.Time // of the next turn
+	fails              int
+}
+
+// pushed hears what came by itself.
+func (e *ear) pushed(ctx context.Context, b []byte) {
+	err := e.a.hear(ctx, b)
+	if err == nil && e.a.stale() == "" { // an old one again is no sign of life
+		e.lastPush = e.a.cfg.Clock.Now()
+	}
+	e.done(err)
+}
+
+// turn asks for the time and for the beacon if they are due.
+func (e *ear) turn(ctx context.Context) {
+	a, now := e.a, e.a.cfg.Clock.Now()
+	var err error
+	e.lastTurn = now
+	if a.clock.state() == wire.ClockUnknown || now.Sub(e.lastTime) >= timeEvery {
+		if err = a.askTime(ctx); err == nil {
+			e.lastTime = now
+		}
+	}
+	if now.Sub(e.lastPush) >= a.cfg.BeaconStale || now.Sub(e.lastPull) >= pullHealthy {
+		if err == nil || !expected(err) || a.clock.state() != wire.ClockUnknown {
 			err = a.look(ctx)
-		case <-a.cfg.Clock.After(due.Sub(a.cfg.Clock.Now())):
-			now := a.cfg.Clock.Now()
-			lastTurn = now
-			if a.clock.state() == wire.ClockUnknown || now.Sub(lastTime) >= timeEvery {
-				if err = a.askTime(ctx); err == nil {
-					lastTime = now
-				}
-			}
-			if now.Sub(lastPush) >= a.cfg.BeaconStale || now.Sub(lastPull) >= pullHealthy {
-				if err == nil || !expected(err) || a.clock.state() != wire.ClockUnknown {
-					err = a.look(ctx)
-				}
-				lastPull = now
-			}
 		}
-		if err != nil {
-			fails++
-			due = a.cfg.Clock.Now().Add(backOff(fails, a.cfg.PullEvery/2))
-			a.log.Warn("beacon", "error", err)
-			if !expected(err) {
-				a.state("refused", "", "", loa.KeyOf(err))
-			}
-			continue
+		e.lastPull = now
+	}
+	e.done(err)
+}
+
+// done says when the next turn is.
+func (e *ear) done(err error) {
+	a, now := e.a, e.a.cfg.Clock.Now()
+	if err != nil {
+		e.fails++
+		e.due = now.Add(backOff(e.fails, a.cfg.PullEvery/2))
+		a.log.Warn("beacon", "error", err)
+		if !expected(err) {
+			a.state("refused", "", "", loa.KeyOf(err))
 		}
-		fails = 0
-		now := a.cfg.Clock.Now()
-		switch quiet := now.Sub(lastPush); {
-		case quiet >= a.cfg.BeaconStale:
-			due = now.Add(a.cfg.PullEvery*3/4 + upTo(a.cfg.PullEvery/2))
-		case now.Sub(lastTurn) < pullHealthy: // pushes put a turn off, but not for ever
-			due = now.Add(a.cfg.BeaconStale - quiet + upTo(a.cfg.PullEvery/4))
-		}
+		return
+	}
+	e.fails = 0
+	switch quiet := now.Sub(e.lastPush); {
+	case quiet >= a.cfg.BeaconStale:
+		e.due = now.Add(a.cfg.PullEvery*3/4 + upTo(a.cfg.PullEvery/2))
+	case now.Sub(e.lastTurn) < pullHealthy: // pushes put a turn off, but not for ever
+		e.due = now.Add(a.cfg.BeaconStale - quiet + upTo(a.cfg.PullEvery/4))
 	}
 }
 
@@ -97,11 +121,7 @@ func (a *agent) commune() (loa.Path, error) {
 	}
 	// It was verified when it was taken; here only its place is read, which
 	// must work with any clock.
-	o, err := seal.Open(b, seal.MaxDocument)
-	if err != nil {
-		return "", err
-	}
-	p, err := wire.ReadPlacement(o.Payload)
+	p, err := a.papers.PeekPlacement(b)
 	if err != nil {
 		return "", err
 	}
@@ -115,7 +135,7 @@ func (a *agent) askTimeUnder(ctx context.Context, t *seal.Trust) error {
 	if err != nil {
 		return err
 	}
-	at, err := a.client.timed(ctx, t, commune, a.clock)
+	at, err := a.timed(ctx, t, commune)
 	if err != nil {
 		return err
 	}
@@ -205,7 +225,7 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 // believe verifies a beacon. If it names delegations or an epoch we do not
 // hold, they are fetched first; what they are worth the root decides.
 func (a *agent) believe(ctx context.Context, b []byte, commune loa.Path) (*seal.Trust, wire.Beacon, error) {
-	peek, err := wire.PeekBeacon(b)
+	peek, err := a.papers.PeekBeacon(b)
 	if err != nil {
 		return nil, peek, err
 	}
@@ -216,13 +236,13 @@ func (a *agent) believe(ctx context.Context, b []byte, commune loa.Path) (*seal.
 	t := a.trust.Load()
 	sameRoot := peek.Root == "" || peek.Root == t.Root().Fingerprint()
 	if sameRoot && peek.Epoch == st.Epoch && slices.Equal(peek.Trust, st.Trust) {
-		c, err := wire.OpenBeacon(t, b, a.clock.millis())
+		c, err := a.papers.Beacon(t, b, a.clock.millis())
 		return t, c, err
 	}
 	if t, err = a.candidate(ctx, peek, commune); err != nil {
 		return nil, peek, err
 	}
-	c, err := wire.OpenBeacon(t, b, a.clock.millis())
+	c, err := a.papers.Beacon(t, b, a.clock.millis())
 	return t, c, err
 }
 
@@ -335,7 +355,7 @@ func (a *agent) takePolicy(ctx context.Context, hash string) error {
 	if err != nil {
 		return err
 	}
-	p, err := wire.OpenPolicy(a.trust.Load(), b, a.clock.millis())
+	p, err := a.papers.Policy(a.trust.Load(), b, a.clock.millis())
 	if err != nil {
 		return err
 	}
@@ -359,7 +379,7 @@ func (a *agent) takePlan(ctx context.Context, hash string) error {
 	if err != nil {
 		return err
 	}
-	p, err := wire.OpenPlan(a.trust.Load(), b, a.clock.millis())
+	p, err := a.papers.Plan(a.trust.Load(), b, a.clock.millis())
 	if err != nil {
 		return err
 	}
@@ -386,24 +406,36 @@ func (a *agent) takeNows(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case b := <-a.nows:
-			hash := loa.Hash(b)
-			if _, done := a.known.Load(hash); done {
-				continue
-			}
-			err := a.takeNow(ctx, b)
-			switch {
-			case err == nil:
-				a.known.LoadOrStore(hash, false)
-			case expected(err) && !noDisk(err):
-				a.log.Warn("now warrant waits", "hash", hash, "error", err) // the beacon names it again
-				a.state("refused", "", hash, loa.KeyOf(err))
-			default:
-				a.known.Store(hash, false)
-				a.log.Warn("now warrant refused", "hash", hash, "error", err)
-				a.refuseNow(hash, loa.KeyOf(err))
+			if j := a.actOn(ctx, b); j != nil {
+				a.sounds.Go(func() { // its download must not hold up the next one
+					if err := guarded(ctx, func(ctx context.Context) error { a.sound(ctx, j); return nil }); err != nil {
+						a.log.Error("now warrant", "hash", j.hash, "error", err)
+					}
+				})
 			}
 		}
 	}
+}
+
+// actOn takes a now warrant once, and returns what is to sound, nil for nothing.
+func (a *agent) actOn(ctx context.Context, b []byte) *job {
+	hash := loa.Hash(b)
+	if _, done := a.known.Load(hash); done {
+		return nil
+	}
+	j, err := a.takeNow(ctx, b)
+	switch {
+	case err == nil:
+		a.known.LoadOrStore(hash, false)
+	case expected(err) && !noDisk(err):
+		a.log.Warn("now warrant waits", "hash", hash, "error", err) // the beacon names it again
+		a.state("refused", "", hash, loa.KeyOf(err))
+	default:
+		a.known.Store(hash, false)
+		a.log.Warn("now warrant refused", "hash", hash, "error", err)
+		a.refuseNow(hash, loa.KeyOf(err))
+	}
+	return j
 }
 
 // open reports whether a now warrant still wants something done.
@@ -423,69 +455,70 @@ func (a *agent) askAgain() {
 	})
 }
 
-// takeNow checks a now warrant, writes its number down and acts on it.
-func (a *agent) takeNow(ctx context.Context, b []byte) error {
+// takeNow checks a now warrant, writes its number down and acts on it: what sounds
+// is returned.
+func (a *agent) takeNow(ctx context.Context, b []byte) (*job, error) {
 	hash := loa.Hash(b)
 	if a.clock.state() == wire.ClockUnknown {
 		if err := a.askTime(ctx); err != nil {
-			return loa.Errorf(loa.Unavailable, "clock.unknown").Because(err)
+			return nil, loa.Errorf(loa.Unavailable, "clock.unknown").Because(err)
 		}
 	}
 	if a.keep.now().Beacon.Number == 0 {
 		// What was written down about numbers is lost or never was: only a fresh
 		// beacon says which are live.
 		if err := a.look(ctx); err != nil {
-			return fmt.Errorf("now without a beacon: %w", err)
+			return nil, fmt.Errorf("now without a beacon: %w", err)
 		}
 	}
 	h, err := a.holdings()
 	if err != nil && h.placement.Device == "" {
-		return err
+		return nil, err
 	}
 	now := a.clock.millis()
 	w, mark, err := a.openNow(b, now, func() error { return a.look(ctx) })
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case !w.Now:
-		return loa.Errorf(loa.Invalid, "warrant.not_now")
+		return nil, loa.Errorf(loa.Invalid, "warrant.not_now")
 	case !wire.SettingFor(w, h.placement):
-		return nil
+		return nil, nil
 	case h.placement.Revoked:
-		return loa.Errorf(loa.Forbidden, "placement.revoked")
+		return nil, loa.Errorf(loa.Forbidden, "placement.revoked")
 	case now >= w.Until:
-		return loa.Errorf(loa.Conflict, "warrant.expired")
+		return nil, loa.Errorf(loa.Conflict, "warrant.expired")
 	case now < w.From-early:
-		return loa.Errorf(loa.Unavailable, "warrant.early") // its time may come
+		return nil, loa.Errorf(loa.Unavailable, "warrant.early") // its time may come
 	}
 	st := a.keep.now()
 	if w.Seq > now+maxAhead {
-		return loa.Errorf(loa.Forbidden, "now.number_ahead", w.Seq)
+		return nil, loa.Errorf(loa.Forbidden, "now.number_ahead", w.Seq)
 	}
 	if w.Seq <= st.Floor && !slices.Contains(st.Beacon.Now, hash) {
 		// Numbers up to here were forgotten: only a beacon says whether this one
 		// still holds. It names it again if it does.
 		nudge(a.pull)
-		return loa.Errorf(loa.Unavailable, "now.unconfirmed", w.Seq)
+		return nil, loa.Errorf(loa.Unavailable, "now.unconfirmed", w.Seq)
 	}
 	why, same := st.Now[w.Issuer].seen(w.Seq, hash)
 	_, pending := st.Pending[hash]
 	if same && !pending {
-		return nil
+		return nil, nil
 	}
 	if why != "" && !same {
-		return loa.Errorf(loa.Conflict, why, w.Seq)
+		return nil, loa.Errorf(loa.Conflict, why, w.Seq)
 	}
 	switch w.Kind {
 	case wire.Stop:
-		return a.halt(w, b)
+		return nil, a.halt(w, b)
 	case wire.Set:
-		return a.apply(ctx, w, b)
+		return nil, a.apply(ctx, w, b)
 	}
 	if st.Beacon.old(now) {
 		v := judge(beaconOld, w.Class)
 		if v.do != sounds {
-			return loa.Errorf(loa.Forbidden, v.why)
+			return nil, loa.Errorf(loa.Forbidden, v.why)
 		}
 		mark = v.why
 	}
@@ -493,36 +526,29 @@ func (a *agent) takeNow(ctx context.Context, b []byte) error {
 	volume := 100
 	if w.Class != wire.Emergency {
 		if h.why != "" {
-			return h.refusal()
+			return nil, h.refusal()
 		}
 		if wire.Muted(h.plan.Mutes, h.placement, now, ms) {
-			return loa.Errorf(loa.Forbidden, wire.WhyMuted)
+			return nil, loa.Errorf(loa.Forbidden, wire.WhyMuted)
 		}
 		allowed := wire.DeviceAllows(h.policies, h.placement, w.Class, w.Role, now, ms)
 		if allowed.Why != "" {
-			return loa.Errorf(loa.Forbidden, allowed.Why)
+			return nil, loa.Errorf(loa.Forbidden, allowed.Why)
 		}
 		volume = allowed.Volume
 	}
 	if st.stopped(hash, w) {
-		return loa.Errorf(loa.Conflict, "warrant.stopped")
+		return nil, loa.Errorf(loa.Conflict, "warrant.stopped")
 	}
 	if err := a.number(w, b, func(s *state) { s.Pending[hash] += 0 }); err != nil {
-		return err
+		return nil, err
 	}
 	a.known.Store(hash, true)
 	a.state("accepted", "", hash, "")
-	j := &job{
+	return &job{
 		warrant: w, hash: hash, mark: mark, volume: a.loudness(w, h.placement, volume),
 		held: h,
-	}
-	a.sounds.Go(func() { // its download must not hold up the next one
-		err := guarded(ctx, func(ctx context.Context) error { a.sound(ctx, j); return nil })
-		if err != nil {
-			a.log.Error("now warrant", "hash", hash, "error", err)
-		}
-	})
-	return nil
+	}, nil
 }
 
 // number writes down that a now number was used, before anything sounds. On a disk

@@ -84,7 +84,7 @@ func (a *agent) learnTime(ctx context.Context, b []byte) error {
 	if err == nil || expected(err) {
 		return err
 	}
-	peek, bad := wire.PeekBeacon(b)
+	peek, bad := a.papers.PeekBeacon(b)
 	if bad != nil {
 		return err
 	}

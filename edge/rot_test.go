@@ -47,6 +47,7 @@ func TestRot(t *testing.T) {
 				l.live = l.live[:rng.IntN(len(l.live))]
 				return
 			}
+			l.live = bytes.Clone(l.live)
 			l.live[rng.IntN(len(l.live))] ^= 1 << rng.IntN(8)
 		}
 		name := names[rng.IntN(len(names))]

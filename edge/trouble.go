@@ -102,11 +102,11 @@ func memoryWill(err error, c wire.Class) bool {
 // end and a look at the beacon brings no newer one, an emergency is still taken
 // for a while, and marked.
 func (a *agent) openNow(b []byte, now int64, look func() error) (w wire.Warrant, mark string, err error) {
-	w, err = wire.OpenWarrant(a.trust.Load(), b, now)
+	w, err = a.papers.Warrant(a.trust.Load(), b, now)
 	switch loa.KeyOf(err) {
 	case "seal.unknown_key", "seal.wrong_date":
 		if look() == nil {
-			w, err = wire.OpenWarrant(a.trust.Load(), b, now)
+			w, err = a.papers.Warrant(a.trust.Load(), b, now)
 		}
 	}
 	if loa.KeyOf(err) != "seal.wrong_date" {
@@ -116,6 +116,6 @@ func (a *agent) openNow(b []byte, now int64, look func() error) (w wire.Warrant,
 	if v.do != sounds {
 		return w, "", err
 	}
-	w, err = wire.OpenLapsed(a.trust.Load(), b, now, lapse)
+	w, err = a.papers.Lapsed(a.trust.Load(), b, now, lapse)
 	return w, v.why, err
 }

@@ -335,7 +335,10 @@ func (s *stage) meet(class wire.Class) (heard bool, why string) {
 			cancel()
 		}
 	}()
-	err := s.a.takeNow(ctx, s.docs[hash])
+	j, err := s.a.takeNow(ctx, s.docs[hash])
+	if j != nil {
+		s.a.sound(ctx, j)
+	}
 	s.a.sounds.Wait()
 	cancel()
 	s.play()

@@ -245,7 +245,7 @@ func (a *agent) busy() string {
 		if !ok {
 			return "release.not_ready"
 		}
-		if p, err := wire.OpenPlan(a.trust.Load(), b, now); err == nil {
+		if p, err := a.papers.Plan(a.trust.Load(), b, now); err == nil {
 			slots = append(slices.Clip(slots), p.Slots...)
 		}
 	}

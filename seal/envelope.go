@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 
 	"loa"
 )
@@ -94,6 +95,14 @@ type Opened struct {
 	Type       string
 	Payload    []byte
 	signatures []Signature
+	found      *found
+}
+
+// found is what the arithmetic said about signatures over one document's bytes.
+type found struct {
+	pae  string
+	mu   sync.Mutex
+	said map[[ed25519.PublicKeySize + ed25519.SignatureSize]byte]bool // key and signature → whether it holds
 }
 
 // Open takes an envelope apart strictly. It proves nothing: By or Trust.Check
@@ -126,7 +135,7 @@ func Open(b []byte, limit int) (Opened, error) {
 	if !bytes.Equal(env.form(), b) {
 		return Opened{}, loa.Errorf(loa.Invalid, "seal.form")
 	}
-	return Opened{Type: env.PayloadType, Payload: payload, signatures: env.Signatures}, nil
+	return Opened{Type: env.PayloadType, Payload: payload, signatures: env.Signatures, found: &found{}}, nil
 }
 
 // form writes an envelope's values as they stand, nothing escaped. Read from
@@ -174,9 +183,32 @@ func (o Opened) sealedBy(pub ed25519.PublicKey, pae []byte) bool {
 			continue
 		}
 		sig, err := decode64(s.Sig)
-		if err == nil && len(sig) == ed25519.SignatureSize && ed25519.Verify(pub, pae, sig) && firm(pub) && firm(sig[:32]) {
+		if err == nil && len(sig) == ed25519.SignatureSize && o.holds(pub, pae, sig) {
 			return true
 		}
 	}
 	return false
+}
+
+// holds does the arithmetic of one signature, once as long as the document is
+// kept open: the outcome depends on key, signature and bytes alone, and all of them
+// are compared. What a key may promise, and when, is never kept.
+func (o Opened) holds(pub ed25519.PublicKey, pae, sig []byte) bool {
+	verify := func() bool { return ed25519.Verify(pub, pae, sig) && firm(pub) && firm(sig[:32]) }
+	if o.found == nil {
+		return verify()
+	}
+	var name [ed25519.PublicKeySize + ed25519.SignatureSize]byte
+	copy(name[copy(name[:], pub):], sig)
+	o.found.mu.Lock()
+	defer o.found.mu.Unlock()
+	if o.found.pae != string(pae) {
+		o.found.pae, o.found.said = string(pae), map[[ed25519.PublicKeySize + ed25519.SignatureSize]byte]bool{}
+	}
+	ok, known := o.found.said[name]
+	if !known {
+		ok = verify()
+		o.found.said[name] = ok
+	}
+	return ok
 }

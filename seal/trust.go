@@ -125,6 +125,7 @@ func covers(paths []loa.Path, p loa.Path) bool {
 type holder struct {
 	Delegation
 	keys []ed25519.PublicKey
+	ids  []string // of the keys
 }
 
 // Trust is the chain a speaker, a node or a signer believes in. It is a value
@@ -209,6 +210,9 @@ func (t *Trust) admit(b []byte) (*holder, error) {
 		return nil, loa.Errorf(loa.Forbidden, "delegation.revoked", d.Epoch, t.floor)
 	}
 	h := &holder{Delegation: d, keys: keys}
+	for _, k := range keys {
+		h.ids = append(h.ids, KeyID(k))
+	}
 	if o.By(t.keys) >= t.root.Threshold {
 		if t.root.Demo && !invented(d.Paths) {
 			return nil, loa.Errorf(loa.Forbidden, "delegation.demo_only", d.Paths[0])
@@ -306,15 +310,7 @@ func (t *Trust) Check(o Opened, need Need) error {
 
 // named is a cheap look at key ids before any signature is computed.
 func (h *holder) named(o Opened) bool {
-	for _, k := range h.keys {
-		id := KeyID(k)
-		for _, s := range o.signatures {
-			if s.KeyID == id {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(o.signatures, func(s Signature) bool { return slices.Contains(h.ids, s.KeyID) })
 }
 
 func (h *holder) may(need Need) *loa.Error {

@@ -34,25 +34,16 @@ func open[D document](b []byte, payloadType string, limit int) (seal.Opened, D, 
 // OpenWarrant verifies a sealed warrant: an authority for its issuer and for
 // every place of its scope, for its class, valid now (UTC milliseconds).
 func OpenWarrant(t *seal.Trust, b []byte, now int64) (Warrant, error) {
-	o, w, err := open[Warrant](b, WarrantType, seal.MaxDocument)
-	if err != nil {
-		return w, err
-	}
-	return w, t.Check(o, seal.Need{Type: WarrantType, Role: seal.Authority, Paths: w.Paths(), Class: string(w.Class), At: now})
+	var once *Reader
+	return once.Warrant(t, b, now)
 }
 
 // OpenLapsed verifies a sealed emergency as OpenWarrant does, but takes a
 // delegation that ended at most lapse milliseconds ago: for a device that is cut
 // off from whoever would renew it. Any other class is refused as before.
 func OpenLapsed(t *seal.Trust, b []byte, now, lapse int64) (Warrant, error) {
-	o, w, err := open[Warrant](b, WarrantType, seal.MaxDocument)
-	if err != nil {
-		return w, err
-	}
-	if w.Class != Emergency {
-		lapse = 0
-	}
-	return w, t.Check(o, seal.Need{Type: WarrantType, Role: seal.Authority, Paths: w.Paths(), Class: string(w.Class), At: now, Lapse: lapse})
+	var once *Reader
+	return once.Lapsed(t, b, now, lapse)
 }
 
 // ReadWarrant decodes and checks the bytes a signer is asked to seal.
@@ -77,27 +68,21 @@ func ReadPlacement(payload []byte) (Placement, error) {
 
 // OpenPlan verifies a sealed plan.
 func OpenPlan(t *seal.Trust, b []byte, now int64) (Plan, error) {
-	o, p, err := open[Plan](b, PlanType, MaxPlan)
-	if err != nil {
-		return p, err
-	}
-	return p, t.Check(o, seal.Need{Type: PlanType, Role: seal.Dispatch, Paths: []loa.Path{p.Path}, At: now})
+	var once *Reader
+	return once.Plan(t, b, now)
 }
 
 // OpenBeacon verifies a sealed beacon.
 func OpenBeacon(t *seal.Trust, b []byte, now int64) (Beacon, error) {
-	o, c, err := open[Beacon](b, BeaconType, seal.MaxDocument)
-	if err != nil {
-		return c, err
-	}
-	return c, t.Check(o, seal.Need{Type: BeaconType, Role: seal.Beacon, Paths: []loa.Path{c.Path}, At: now})
+	var once *Reader
+	return once.Beacon(t, b, now)
 }
 
 // PeekBeacon reads a beacon without believing it: a device whose delegations
 // are old learns from it only which delegations to fetch.
 func PeekBeacon(b []byte) (Beacon, error) {
-	_, c, err := open[Beacon](b, BeaconType, seal.MaxDocument)
-	return c, err
+	var once *Reader
+	return once.PeekBeacon(b)
 }
 
 // OpenTime verifies a sealed time for a place.
@@ -116,20 +101,14 @@ func OpenTime(t *seal.Trust, b []byte, place loa.Path, now int64) (Time, error) 
 
 // OpenPlacement verifies a sealed placement.
 func OpenPlacement(t *seal.Trust, b []byte, now int64) (Placement, error) {
-	o, p, err := open[Placement](b, PlacementType, seal.MaxDocument)
-	if err != nil {
-		return p, err
-	}
-	return p, t.Check(o, seal.Need{Type: PlacementType, Role: seal.Authority, Paths: p.Paths, At: now})
+	var once *Reader
+	return once.Placement(t, b, now)
 }
 
 // OpenPolicy verifies a sealed policy.
 func OpenPolicy(t *seal.Trust, b []byte, now int64) (Policy, error) {
-	o, p, err := open[Policy](b, PolicyType, seal.MaxDocument)
-	if err != nil {
-		return p, err
-	}
-	return p, t.Check(o, seal.Need{Type: PolicyType, Role: seal.Authority, Paths: []loa.Path{p.Path}, At: now})
+	var once *Reader
+	return once.Policy(t, b, now)
 }
 
 // OpenReceipt verifies a batch of playbacks with the key of the device that

@@ -115,11 +115,8 @@ func ReadPhrases(payload []byte) (PhraseSet, error) {
 
 // OpenPhrases verifies a sealed phrase set when it is taken (UTC milliseconds).
 func OpenPhrases(t *seal.Trust, b []byte, now int64) (PhraseSet, error) {
-	o, s, err := open[PhraseSet](b, PhrasesType, MaxPhrases)
-	if err != nil {
-		return s, err
-	}
-	return s, t.Check(o, seal.Need{Type: PhrasesType, Role: seal.Authority, Paths: []loa.Path{s.Path}, At: now})
+	var once *Reader
+	return once.Phrases(t, b, now)
 }
 
 // The steps of a cue that are no phrase.
