@@ -15,6 +15,8 @@ import (
 const (
 	trustFor = 24 * time.Hour       // a sealed time makes the clock trusted this long
 	rtcFor   = 365 * 24 * time.Hour // a battery clock further ahead than this is wrong
+	leap     = time.Minute          // a running clock is never this far off; whoever set it was, now or before
+	leapFor  = 24 * time.Hour       // what a leap passed over may come again, if it is taken back within a day
 )
 
 // machine is what outlives the process: which boot this is, how long it has run
@@ -64,6 +66,7 @@ type clock struct {
 	from    time.Time // the machine's reading when true was right
 	true    int64     // UTC microseconds at from
 	sealed  int64     // UTC microseconds of the last sealed time, 0 after a boot without one
+	leapt   time.Time // the machine's reading when a sealed time last leapt ahead
 	playing int
 	held    func() // a step backwards that waits for the sound to end
 }
@@ -123,6 +126,14 @@ func (c *clock) guessed() bool {
 	return c.known && c.sealed == 0
 }
 
+// passedOver reports whether the time leapt ahead not long ago: what should have
+// sounded in between was not missed for good if whoever said the time takes it back.
+func (c *clock) passedOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.leapt.IsZero() && c.machine.Now().Sub(c.leapt) < leapFor
+}
+
 // offset is how far, in microseconds, the machine's own date is from the truth.
 func (c *clock) offset() int64 {
 	c.mu.Lock()
@@ -137,6 +148,9 @@ func (c *clock) set(micros int64, from time.Time) anchor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	apply := func() {
+		if c.known && micros-c.at(from) > leap.Microseconds() {
+			c.leapt = from
+		}
 		c.known, c.from, c.true, c.sealed = true, from, micros, micros
 		c.held = nil
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"strings"
@@ -29,7 +30,8 @@ import (
 // the emergency) within the sealed hours; without the node's keys also in no minute
 // but the one a real plan names.
 //
-// LOA_LONG=1 goes on for five minutes and says how many steps that were.
+// Whole agents in a bubble. LOA_LONG=1 goes on for five minutes and says how many
+// steps that were; TestHostileBroker is the many.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	r := newRealm()
@@ -44,7 +46,42 @@ func TestHostile(t *testing.T) {
 					e := &enemy{realm: r, keys: keys, deeds: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) trick {
 						return trick{rapid.IntRange(0, 11).Draw(rt, "do"), rapid.IntRange(0, 1<<16).Draw(rt, "a"), rapid.IntRange(0, 1<<16).Draw(rt, "b")}
 					}), 20, 60).Draw(rt, "deeds")}
-					synctest.Test(t, func(t *testing.T) { e.live(t, mp3) })
+					synctest.Test(t, func(t *testing.T) { e.live(t, mp3, nil) })
+					n, steps, sounds = n+1, steps+len(e.deeds)+e.asked, sounds+e.sounds
+					if len(e.faults) > 0 {
+						rt.Fatalf("%s\n%s", strings.Join(e.faults, "\n"), strings.Join(e.told, "\n"))
+					}
+				})
+			}
+			t.Logf("%d histories, %d hostile steps, %d authorised sounds, 0 others, in %.0f s", n, steps, sounds, time.Since(began).Seconds())
+			if sounds == 0 {
+				t.Error("nothing ever sounded: the attacker was not tried")
+			}
+		})
+	}
+}
+
+// TestHostileBroker (S-03) is TestHostile by clockwork, which spares nothing here:
+// every seal is computed, the time is asked for and answered, the state is written.
+// LOA_LONG=1 goes on for four minutes; a million steps are
+//
+//	go test ./edge -run 'TestHostileBroker$' -rapid.checks=1500 -timeout 1h -v
+func TestHostileBroker(t *testing.T) {
+	t.Parallel()
+	long := os.Getenv("LOA_LONG") != ""
+	r := newRealm()
+	mp3 := tone(t, "0.6", "440")
+	for name, keys := range map[string]bool{"own keys": false, "the node's keys": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began, n, steps, sounds := time.Now(), 0, 0, 0
+			for more := true; more && !t.Failed(); more = long && time.Since(began) < 4*time.Minute {
+				rapid.Check(t, func(rt *rapid.T) {
+					e := &enemy{realm: r, keys: keys, deeds: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) trick {
+						return trick{rapid.IntRange(0, 11).Draw(rt, "do"), rapid.IntRange(0, 1<<16).Draw(rt, "a"), rapid.IntRange(0, 1<<16).Draw(rt, "b")}
+					}), 60, 200).Draw(rt, "deeds")}
+					w := &clockwork{order: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0)), at: time.UnixMilli(dawn)}
+					e.live(t, mp3, w)
 					n, steps, sounds = n+1, steps+len(e.deeds)+e.asked, sounds+e.sounds
 					if len(e.faults) > 0 {
 						rt.Fatalf("%s\n%s", strings.Join(e.faults, "\n"), strings.Join(e.told, "\n"))
@@ -85,7 +122,7 @@ type enemy struct {
 }
 
 func (e *enemy) fault(format string, v ...any) {
-	e.faults = append(e.faults, fmt.Sprintf("at %d ms: ", now()-dawn)+fmt.Sprintf(format, v...))
+	e.faults = append(e.faults, fmt.Sprintf("at %d ms: ", e.p.now()-dawn)+fmt.Sprintf(format, v...))
 }
 
 // open is the hours that the authority sealed, 07:00 to 07:04 and from 07:10 on.
@@ -113,7 +150,7 @@ func (e *enemy) heard(j *job) {
 		bad("it is for others")
 	case at < w.From-5000 || at >= w.Until:
 		bad("its warrant does not hold")
-	case e.stopped[j.hash] != 0 && e.stopped[j.hash] < now():
+	case e.stopped[j.hash] != 0 && e.stopped[j.hash] < e.p.now():
 		bad("a stop holds")
 	case w.Class != wire.Emergency && !e.open(at):
 		bad("the hours are shut")
@@ -127,7 +164,7 @@ func (e *enemy) heard(j *job) {
 	if e.keys || j.slot.ID == "" {
 		return
 	}
-	if s, ok := e.slots[j.slot.ID]; !ok || s.Warrant != j.hash || s.Start != j.slot.Start || now() < s.Start-100 || now() > s.Start+2100 {
+	if s, ok := e.slots[j.slot.ID]; !ok || s.Warrant != j.hash || s.Start != j.slot.Start || e.p.now() < s.Start-100 || e.p.now() > s.Start+2100 {
 		bad("no real plan says so")
 	}
 	if e.starts[j.slot.ID] > 1 {
@@ -135,14 +172,20 @@ func (e *enemy) heard(j *job) {
 	}
 }
 
-func (e *enemy) live(t *testing.T, mp3 []byte) {
+func (e *enemy) live(t testing.TB, mp3 []byte, w *clockwork) {
 	r := e.realm
 	e.papers, e.slots, e.spoiled, e.stopped, e.starts = map[string]wire.Warrant{}, map[string]wire.Slot{}, map[string]int{}, map[string]int64{}, map[string]int{}
 	n := newNode(r)
 	e.node = n
 	phrases := n.speaks(mp3)
 	placement := wire.Placement{Kind: "placement", Device: id("b1"), Pole: id("p1"), Code: "P1", Name: "pole", Version: 1, Paths: []loa.Path{commune + "/h/a"}, Cap: 90}
-	p := newPole(t, r, placement)
+	var p *pole
+	if w == nil {
+		p = newPole(t, r, placement)
+	} else {
+		p = newPoleAt(t, r, placement, w)
+		p.work, w.pole = w, p
+	}
 	e.p = p
 	seen := func(b []byte) string { e.caught = append(e.caught, b); return n.add(b) }
 	paper := func(title string, frame int, change func(*wire.Warrant), k seal.Key) string {
@@ -189,11 +232,11 @@ func (e *enemy) live(t *testing.T, mp3 []byte) {
 	own.Key = seal.EncodePublic(p.key.Public)
 	n.placement = r.seal(wire.PlacementType, own, r.authority)
 	e.caught = append(e.caught, n.placement)
-	n.clock = func() int64 { return time.Now().UnixMicro() + e.lie }
+	n.clock = func() int64 { return p.clock.Now().UnixMicro() + e.lie }
 	p.heard = e.heard
 	p.answer = e.answer
 	p.on()
-	synctest.Wait()
+	p.rest(0)
 	e.number = 100
 	for _, d := range e.deeds {
 		pick := func(of [][]byte) []byte { return of[d.a%len(of)] }
@@ -204,7 +247,7 @@ func (e *enemy) live(t *testing.T, mp3 []byte) {
 			}
 			if bytes.Equal(b, sealedStop) && d.b%2 == 1 && p.a.clock.state() != wire.ClockUnknown && p.a.keep.now().Beacon.Number > 0 {
 				if at := p.a.clock.millis(); at >= stop.From && at < stop.Until {
-					e.stopped[taken] = now()
+					e.stopped[taken] = e.p.now()
 				}
 			}
 			p.push(to, b)
@@ -235,15 +278,15 @@ func (e *enemy) live(t *testing.T, mp3 []byte) {
 				e.lie = []int64{0, 0, 300, -300, 3600, -86_400, -90_000, -400 * 86_400, 30 * 86_400, 365 * 86_400}[d.a%10] * 1_000_000
 			}
 			p.mu.Unlock()
-			time.Sleep(31 * time.Minute * time.Duration(d.b%2)) // until he is asked
+			p.rest(31 * time.Minute * time.Duration(d.b%2)) // until he is asked
 		case 8:
 			e.cuts++
 			p.off()
 			p.on()
 		default:
-			time.Sleep([]time.Duration{100 * time.Millisecond, time.Second, 10 * time.Second, time.Minute}[d.a%4])
+			p.rest([]time.Duration{100 * time.Millisecond, time.Second, 10 * time.Second, time.Minute}[d.a%4])
 		}
-		synctest.Wait()
+		p.rest(0)
 	}
 	p.off()
 }

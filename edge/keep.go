@@ -54,6 +54,7 @@ type state struct {
 	Phrases phrases    `json:"phrases"`
 	Set     set        `json:"set"`
 
+	Lived lived `json:"lived"`
 	Floor int64 `json:"floor"` // now numbers at or below are new only if a beacon names their bytes
 	Given int64 `json:"given"` // highest number of a receipt line known to be written
 
@@ -88,6 +89,31 @@ func (b beacons) old(now int64) bool { return b.Number > 0 && now-b.Time > quiet
 func (b beacons) says(c wire.Beacon) bool {
 	return b.Plan == c.Plan && slices.Equal(b.Now, c.Now) && slices.Equal(b.Policies, c.Policies) &&
 		c.Placements <= b.Placed && c.PlanVersion == b.PlanV && c.Phrases == b.Phrases
+}
+
+// lived is a date that the box's own running time vouches for: it follows the clock,
+// but ahead no faster than eleven tenths of the time the box ran. By it alone plays
+// and slots are forgotten, so that whoever may say what time it is cannot have a
+// warrant played anew by saying that it is next year, and then that it is not. A box
+// that was off keeps what it knows for longer; the tenth makes up for that.
+type lived struct {
+	At   int64  `json:"at"` // UTC ms
+	Boot string `json:"boot"`
+	Up   int64  `json:"up"` // µs into that boot
+}
+
+// on is the date at now (UTC ms).
+func (l lived) on(now int64, box machine) lived {
+	up := box.up().Microseconds()
+	ran := up
+	if box.boot != "" && box.boot == l.Boot {
+		ran = up - l.Up
+	}
+	next := lived{At: l.At + max(0, ran)/1000*11/10, Boot: box.boot, Up: up}
+	if l.At == 0 || next.At > now {
+		next.At = now // back it goes at once: then more is kept
+	}
+	return next
 }
 
 type count struct {
@@ -159,10 +185,12 @@ func (s *state) forget(mark int64) {
 	}
 }
 
-// prune forgets what can no longer matter at now.
+// prune forgets what can no longer matter at a date that was lived to.
 func (s *state) prune(now int64) {
 	maps.DeleteFunc(s.Done, func(_ string, start int64) bool { return start < now-keepDone })
 	maps.DeleteFunc(s.Counts, func(_ string, c count) bool { return c.Until < now-keepDone })
+	thin(s.Done, func(start int64) int64 { return start })
+	thin(s.Counts, func(c count) int64 { return c.Until })
 	if len(s.Broken) > maxBroken {
 		clear(s.Broken) // the worst of them are found out again
 	}
@@ -206,6 +234,17 @@ func (s *state) clone() *state {
 		c.Stops[hash] = slices.Clone(list)
 	}
 	return &c
+}
+
+// thin takes the earliest away of what has become too much to write down.
+func thin[V any](m map[string]V, at func(V) int64) {
+	if len(m) <= maxKept {
+		return
+	}
+	names := slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(at(m[a]), at(m[b])), cmp.Compare(a, b)) })
+	for _, name := range names[:len(names)-maxKept] {
+		delete(m, name)
+	}
 }
 
 func emptyState() *state {

@@ -20,33 +20,33 @@ import (
 
 // TestDeliveries (R-18, R-19; the same rules by the same oracle as TestDelivery) is
 // the many: each check makes a world and twenty deliveries of it, which
-// clockwork runs in a millisecond each. Four thousand histories run always; a
-// million are
+// clockwork runs in some milliseconds each. Four thousand histories run always,
+// LOA_LONG=1 goes on for four minutes; a million are
 //
-//	go test ./edge -run 'TestDeliveries$' -rapid.checks=25000 -v
-//
-// on each of two cores.
+//	go test ./edge -run 'TestDeliveries$' -rapid.checks=25000 -timeout 2h -v
 func TestDeliveries(t *testing.T) {
 	t.Parallel()
+	long := os.Getenv("LOA_LONG") != ""
 	r, mp3 := newRealm(), tone(t, "0.6", "440")
 	for core := range 2 {
 		t.Run(fmt.Sprint(core), func(t *testing.T) {
 			t.Parallel()
 			began, n, sounds, cuts, deeds := time.Now(), 0, 0, 0, 0
 			loom := newLoom(t, r)
-			rapid.Check(t, func(rt *rapid.T) {
-				h := drawWorld(rt, r, mp3)
-				for range perWorld {
-					h.drawDeeds(rt)
-					seed := rapid.Uint64().Draw(rt, "seed")
-					h.work = loom.clockwork(seed)
-					o := h.live(t)
-					n, sounds, cuts, deeds = n+1, sounds+o.sounded, cuts+o.cuts, deeds+len(h.deeds)
-					if len(o.faults) > 0 {
-						rt.Fatalf("%s\n%s%s", strings.Join(o.faults, "\n"), h, strings.Join(o.told, "\n"))
+			for more := true; more && !t.Failed(); more = long && time.Since(began) < 4*time.Minute {
+				rapid.Check(t, func(rt *rapid.T) {
+					h := drawWorld(rt, r, mp3)
+					for range perWorld {
+						h.drawDeeds(rt)
+						h.work = loom.clockwork(rapid.Uint64().Draw(rt, "seed"))
+						o := h.live(t)
+						n, sounds, cuts, deeds = n+1, sounds+o.sounded, cuts+o.cuts, deeds+len(h.deeds)
+						if len(o.faults) > 0 {
+							rt.Fatalf("%s\n%s%s", strings.Join(o.faults, "\n"), h, strings.Join(o.told, "\n"))
+						}
 					}
-				}
-			})
+				})
+			}
 			t.Logf("%d histories of %d deeds in %.0f s: %d sounds, %d power cuts", n, deeds, time.Since(began).Seconds(), sounds, cuts)
 			if sounds < n/2 || cuts < n/4 {
 				t.Errorf("%d histories with %d sounds and %d power cuts prove little", n, sounds, cuts)

@@ -6,6 +6,7 @@ package edge
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"loa"
@@ -62,8 +63,8 @@ func (a *agent) step(skip map[string]bool) time.Duration {
 			skip[s.ID] = true
 			a.player.ask(func(p *player) { p.schedule(j) })
 			a.state("accepted", s.ID, s.Warrant, "")
-		case now > s.Start+late && (loa.KeyOf(err) == "warrant.missing" || a.clock.guessed()):
-			later[s.ID] = true // a battery that is 7 hours ahead must not take the day away
+		case now > s.Start+late && (loa.KeyOf(err) == "warrant.missing" || a.clock.guessed() || a.clock.passedOver()):
+			later[s.ID] = true // a battery or a node that is 7 hours ahead must not take the day away
 		case now > s.Start+late:
 			a.close(s, wire.Missed, "slot.missed")
 			skip[s.ID] = true
@@ -170,14 +171,18 @@ func bytesOf(w wire.Warrant) (n int64) {
 }
 
 // passed writes down what the plan held says and nobody dealt with in its minute,
-// because the box was off: whoever was meant to hear it is to know.
-func (a *agent) passed() {
+// because the box was off: whoever was meant to hear it is to know. What the next
+// plan says again is not over if only a leap of the clock passed over it.
+func (a *agent) passed(next wire.Plan) {
 	h, err := a.holdings()
 	if err != nil || a.clock.guessed() {
 		return
 	}
-	st, now := a.keep.now(), a.clock.millis()
+	st, now, leapt := a.keep.now(), a.clock.millis(), a.clock.passedOver()
 	for _, s := range h.plan.Slots {
+		if leapt && slices.ContainsFunc(next.Slots, func(o wire.Slot) bool { return o.ID == s.ID }) {
+			continue
+		}
 		if _, done := st.Done[s.ID]; done || s.Start < st.Since || s.Start+late >= now || s.Start >= h.plan.Until || !wire.MaybeForMe(s, h.placement) {
 			continue
 		}

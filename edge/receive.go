@@ -196,7 +196,8 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 			if root := t.Root(); root.Version > 0 {
 				s.Root = &root
 			}
-			s.prune(a.clock.millis())
+			s.Lived = s.Lived.on(a.clock.millis(), a.clock.box)
+			s.prune(s.Lived.At)
 		}
 		err := a.keep.update(change)
 		if noDisk(err) {
@@ -389,7 +390,7 @@ func (a *agent) takePlan(ctx context.Context, hash string) error {
 	if have := a.keep.now().PlanVersion; p.Version <= have {
 		return loa.Errorf(loa.Conflict, "plan.old", p.Version, have)
 	}
-	a.passed() // with the old plan goes the knowledge of what was missed
+	a.passed(p) // with the old plan goes the knowledge of what was missed
 	if err := a.keep.update(func(s *state) { s.Plan, s.PlanVersion = hash, p.Version }); err != nil {
 		return err
 	}
