@@ -148,10 +148,10 @@ func open(ctx context.Context, cfg Config, d disk, box machine) (*agent, error) 
 	if err != nil {
 		return nil, err
 	}
-	return openOn(cfg, k, box)
+	return openOn(ctx, cfg, k, box)
 }
 
-func openOn(cfg Config, k *keep, box machine) (*agent, error) {
+func openOn(ctx context.Context, cfg Config, k *keep, box machine) (*agent, error) {
 	r, err := openReceipts(k)
 	if err != nil {
 		return nil, err

@@ -95,7 +95,7 @@ func (still) Read(b []byte) (int, error) {
 func (w *clockwork) build(c Config, h *horn) *agent {
 	p := w.pole
 	if w.chains == nil {
-		w.a = must(open(c, p.disk, p.box))
+		w.a = must(open(p.t.Context(), c, p.disk, p.box))
 		w.horn = h
 		return w.a
 	}
@@ -104,7 +104,7 @@ func (w *clockwork) build(c Config, h *horn) *agent {
 	k.save = func(s *state) error { w.state = s; return nil }
 	k.decode = func(io.Reader) (io.Reader, error) { return still{}, nil }
 	k.given.Store(k.st.Given)
-	a := must(openOn(c, k, p.box))
+	a := must(openOn(p.t.Context(), c, k, p.box))
 	a.papers, a.chain, a.timed = w.papers, w.chains.chain, w.timed
 	a.client.own, a.client.open = p, p
 	a.key, a.device, a.root = p.key, p.device, p.realm.root
