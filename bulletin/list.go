@@ -179,8 +179,15 @@ type Playback struct {
 	Received int64
 	PoleName string // where the box stands now
 	PoleCode string
-	Sounds   bool // its bulletin's sound is still kept
+	Sounds   bool   // its bulletin's sound is still kept
+	Alarm    string // id of the alarm it sounded for
 }
+
+// micSlot is how the id of a slot begins that a box's own microphone made.
+const micSlot = "mic-"
+
+// Mic reports whether a person spoke at the box itself.
+func (p Playback) Mic() bool { return strings.HasPrefix(p.Slot, micSlot) }
 
 // LogQuery says which lines of the playback log. Zero fields narrow nothing,
 // but for the place: nobody reads the log of nowhere.
@@ -251,17 +258,31 @@ func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playba
 	args = append(args, min(q.Limit, 5000), max(0, q.Offset))
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, `SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id,
-				COALESCE(bulletin.title, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
+				COALESCE(bulletin.title, alarm.title, ''), COALESCE(alarm.id, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
 				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at, pole.name, pole.code,
 				COALESCE((SELECT 1 FROM rendition WHERE rendition.bulletin_id = bulletin.id AND rendition.media <> '' AND rendition.kept_months = 0 LIMIT 1), 0)`+q.tables()+`
 				LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id
+				LEFT JOIN alarm ON playback.bulletin_id = '' AND alarm.warrant = playback.warrant
 			WHERE `+strings.Join(where, " AND ")+` ORDER BY playback.planned DESC, playback.box_id, playback.n LIMIT ? OFFSET ?`, args,
 			func(scan func(...any) error) (p Playback, err error) {
 				var verified int
-				err = scan(&p.Box, &p.N, &p.Slot, &p.Warrant, &p.Bulletin, &p.Title, &p.Planned, &p.Started, &p.MS, &p.SkewUS,
+				err = scan(&p.Box, &p.N, &p.Slot, &p.Warrant, &p.Bulletin, &p.Title, &p.Alarm, &p.Planned, &p.Started, &p.MS, &p.SkewUS,
 					&p.Volume, &p.Result, &p.Why, &p.Clock, &verified, &p.Degree, &p.Received, &p.PoleName, &p.PoleCode, &p.Sounds)
 				p.Verified = verified == 1
 				return p, err
+			})
+		return err
+	})
+	return all, err
+}
+
+// MicSpoken lists what the microphone of a box said, the newest first.
+func (f *Flow) MicSpoken(ctx context.Context, box string, limit int) (all []Playback, err error) {
+	err = f.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, `SELECT box_id, n, slot, planned, started, ms, result, why FROM playback WHERE box_id = ? AND bulletin_id = ''
+			AND slot >= ? AND slot < ? ORDER BY planned DESC, n DESC LIMIT ?`, []any{box, micSlot, micSlot[:3] + ".", limit},
+			func(scan func(...any) error) (p Playback, err error) {
+				return p, scan(&p.Box, &p.N, &p.Slot, &p.Planned, &p.Started, &p.MS, &p.Result, &p.Why)
 			})
 		return err
 	})

@@ -16,11 +16,16 @@
 //	marks.go     numbers that only rise, on disk before an envelope goes out
 //	keys.go      the most specific key that may seal it
 //
+// Two requests carry no approval: a succession of the root (succession.go), which the
+// holders of both roots have sealed, and renewing what keys here gave (renew.go), which
+// widens nothing.
+//
 // Its folder, readable by its user alone:
 //
 //	root.json      the root it hangs from; no secret
 //	delegations/   sealed delegations, by hash; no secret
 //	keys/          authority keys, each sealed under the passphrase
+//	roots/         how other roots took over since, and what they gave; no secret
 //	roster.json    people, their passkeys and duties
 //	grants/        who may approve in whose place, each with its giver's assertion
 //	marks.log      the numbers given out

@@ -47,6 +47,9 @@ func (r *Register) DraftTogether(ctx context.Context, who loa.Actor, boxes []str
 			if old != "" && b.State == Waiting {
 				return loa.Errorf(loa.Conflict, "box.swap_alone", b.Pole.Name)
 			}
+			if b.Mic { // the signer looks at each of them by itself
+				return loa.Errorf(loa.Conflict, "box.mic_alone", b.Pole.Name)
+			}
 			payload, err := draft(tx, who, id, false)
 			if err != nil {
 				return err
@@ -124,7 +127,7 @@ func draft(tx *db.Tx, who loa.Actor, box string, revoke bool) ([]byte, error) {
 	p := wire.Placement{
 		V: wire.Version, Kind: "placement", Device: b.ID, Pole: b.Pole.ID, Code: b.Pole.Code, Name: b.Pole.Name,
 		Key: b.Key, Version: rise(tx, b.Version), Paths: b.Pole.paths(),
-		At: b.Pole.At, Cap: b.Pole.Cap, Volumes: b.Pole.Volumes, Revoked: revoke,
+		At: b.Pole.At, Cap: b.Pole.Cap, Volumes: b.Pole.Volumes, LocalMic: b.Mic && !revoke, Revoked: revoke,
 	}
 	if p.Hours, err = ownHours(tx, p.Code); err != nil {
 		return nil, err
@@ -138,6 +141,40 @@ func draft(tx *db.Tx, who loa.Actor, box string, revoke bool) ([]byte, error) {
 	}
 	_, err = tx.Exec(`UPDATE box SET draft = ?, draft_hash = ? WHERE id = ?`, payload, loa.Hash(payload), box)
 	return payload, err
+}
+
+// AllowMic says whether a box at work may have a microphone of its own: for whoever
+// manages speakers there. The box learns of it by its placement, which an officer then
+// confirms with a passkey as any other change; until then it keeps to what was sealed.
+func (r *Register) AllowMic(ctx context.Context, who loa.Actor, box string, allow bool) error {
+	err := r.write(ctx, who, func(tx *db.Tx) (journal.Entry, error) {
+		if err := tx.Lock("box", box); err != nil && !errors.Is(err, db.ErrNone) {
+			return journal.Entry{}, err
+		}
+		b, err := findBox(tx, box)
+		if err != nil {
+			return journal.Entry{}, err
+		}
+		if err := who.Must(loa.RightSpeakers, b.Pole.Path); err != nil {
+			return journal.Entry{}, err
+		}
+		if b.State != Placed {
+			return journal.Entry{}, loa.Errorf(loa.Conflict, "box.revoked")
+		}
+		if b.Mic == allow {
+			return journal.Entry{}, nil // pressed twice
+		}
+		mic, verb := 0, "speaker.mic_refused"
+		if allow {
+			mic, verb = 1, "speaker.mic_allowed"
+		}
+		_, err = tx.Exec(`UPDATE box SET mic = ?, stale = 1 WHERE id = ?`, mic, box)
+		return journal.Entry{Verb: verb, Path: b.Pole.Path, Subject: box}, err
+	})
+	if err != nil {
+		return fmt.Errorf("allow microphone: %w", err)
+	}
+	return nil
 }
 
 // Confirm has the signer seal the drafted placement with the officer's approval
@@ -273,7 +310,7 @@ func (r *Register) place(ctx context.Context, who loa.Actor, all []drafted, whol
 				return nil, err
 			}
 			if _, err := tx.Exec(`UPDATE box SET state = ?, version = ?, placement = ?, draft = NULL, draft_hash = '', stale = ?, placed_at = ?, revoked_at = ? WHERE id = ?`,
-				state, d.Version, d.sealed, !same, first, gone, d.box); err != nil {
+				state, d.Version, d.sealed, !same || d.LocalMic != b.Mic && !d.Revoked, first, gone, d.box); err != nil {
 				return nil, err
 			}
 			if err := expectBeats(tx, d.box); err != nil {

@@ -67,6 +67,7 @@ type Box struct {
 	State   string
 	Version int64
 	Stale   bool  // the register says something else of its pole than what was sealed
+	Mic     bool  // the register lets it have a microphone of its own; the box obeys once that is sealed
 	Placed  int64 // when it was first confirmed, UTC ms; 0 before, or before this was kept
 	Gone    int64 // when it was taken away, UTC ms
 	Health  Health

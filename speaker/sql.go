@@ -118,7 +118,7 @@ func insertBox(tx *db.Tx, b Box) error {
 	return err
 }
 
-const boxQuery = `SELECT box.id, box.public_key, box.state, box.version, box.stale, box.placed_at, box.revoked_at,
+const boxQuery = `SELECT box.id, box.public_key, box.state, box.version, box.stale, box.mic, box.placed_at, box.revoked_at,
 	COALESCE(health.at, 0), COALESCE(health.state, ''), COALESCE(health.slot, ''), COALESCE(health.warrant, ''),
 	COALESCE(health.why, ''), COALESCE(health.volume, 0), COALESCE(health.disk_free, 0), COALESCE(health.offset_us, 0),
 	COALESCE(health.clock, ''), COALESCE(health.plan, 0), COALESCE(health.version, ''), COALESCE(health.uptime, 0), ` + poleColumns + `
@@ -126,9 +126,9 @@ const boxQuery = `SELECT box.id, box.public_key, box.state, box.version, box.sta
 
 func scanBox(scan func(...any) error) (b Box, err error) {
 	var l loose
-	var stale int
+	var stale, mic int
 	h := &b.Health
-	err = scan(append([]any{&b.ID, &b.Key, &b.State, &b.Version, &stale, &b.Placed, &b.Gone,
+	err = scan(append([]any{&b.ID, &b.Key, &b.State, &b.Version, &stale, &mic, &b.Placed, &b.Gone,
 		&h.At, &h.State, &h.Slot, &h.Warrant, &h.Why, &h.Volume, &h.DiskFree, &h.OffsetUS, &h.Clock, &h.Plan, &h.Version, &h.Uptime},
 		b.Pole.fields(&l)...)...)
 	if err != nil {
@@ -137,7 +137,7 @@ func scanBox(scan func(...any) error) (b Box, err error) {
 	if err := b.Pole.finish(l); err != nil {
 		return b, err
 	}
-	b.Stale = stale == 1
+	b.Stale, b.Mic = stale == 1, mic == 1
 	b.Check, err = checkOf(b.Key)
 	return b, err
 }

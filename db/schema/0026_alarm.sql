@@ -32,3 +32,7 @@ CREATE INDEX alarm_warrant ON alarm (warrant);
 
 -- What sounded for no bulletin: alarms, and what a box's own microphone said.
 CREATE INDEX playback_warrant ON playback (warrant) WHERE bulletin_id = '';
+
+-- Whether the box may have a microphone of its own (local_mic of its placement): what
+-- the register says. The box keeps to what was sealed.
+ALTER TABLE box ADD COLUMN mic BIGINT NOT NULL DEFAULT 0;

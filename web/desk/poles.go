@@ -428,3 +428,15 @@ func (d *desk) confirmAgain(w http.ResponseWriter, r *http.Request) error {
 	}
 	return d.askPlacement(w, r, page, payload, asking{})
 }
+
+// allowMic lets a box have a microphone of its own, or not, and asks for the approval
+// of the placement that says so.
+func (d *desk) allowMic(w http.ResponseWriter, r *http.Request) error {
+	if err := web.Form(r); err != nil {
+		return err
+	}
+	if err := d.Speakers.AllowMic(r.Context(), web.Actor(r), r.PathValue("id"), r.PostFormValue("mic") != ""); err != nil {
+		return err
+	}
+	return d.confirmAgain(w, r)
+}

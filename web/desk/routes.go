@@ -154,6 +154,7 @@ func (d *desk) routes() []web.Route {
 		{Pattern: "POST /poles/{code}/unmute", Right: loa.RightDispatch, Handle: d.unmute, Vital: true},
 		{Pattern: "POST /poles/{code}/test", Right: loa.RightSpeakers, Handle: d.testSound},
 		{Pattern: "POST /poles/{code}/volume", Right: loa.RightSpeakers, Handle: d.volume},
+		{Pattern: "POST /speakers/{id}/mic", Right: loa.RightSpeakers, Handle: d.allowMic},
 		{Pattern: "POST /speakers/{id}/again", Right: loa.RightSpeakers, Handle: d.confirmAgain},
 		{Pattern: "POST /poles/{code}/code", Right: loa.RightSpeakers, Handle: d.poleCode},
 		{Pattern: "GET /speakers/again", Right: loa.RightSpeakers, Handle: d.stale},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"loa"
+	"loa/bulletin"
 	"loa/speaker"
 	"loa/unit"
 	"loa/web"
@@ -277,7 +278,8 @@ func (d *desk) refuseNew(w http.ResponseWriter, r *http.Request, asked speaker.P
 // boxPage is one device; Ask is set where its placement waits for approval.
 type boxPage struct {
 	box
-	Ask *asking
+	Ask    *asking
+	Spoken []bulletin.Playback // what its own microphone said lately
 }
 
 // find is a box the reader may see.
@@ -294,7 +296,8 @@ func (d *desk) find(r *http.Request) (page boxPage, err error) {
 		return page, err
 	}
 	page.box = box{b, names[0].Name, b.Health.InContact(d.Site.Clock.Now().UnixMilli())}
-	return page, nil
+	page.Spoken, err = d.Bulletins.MicSpoken(r.Context(), b.ID, 5)
+	return page, err
 }
 
 func (d *desk) speaker(w http.ResponseWriter, r *http.Request) error {
