@@ -13,10 +13,8 @@ import (
 	"loa"
 	"loa/bulletin"
 	"loa/e2e"
-	"loa/node"
 	"loa/seal"
 	"loa/signer"
-	"loa/speaker"
 	"loa/wire"
 )
 
@@ -30,6 +28,40 @@ func yesTo(o *e2e.Officer, payload []byte) approval {
 	return approval{o.Yes(payload), base64.StdEncoding.EncodeToString(payload)}
 }
 
+// secondApprover is another person whose approval counts for alarms, signed in.
+func secondApprover(town *e2e.Town) *e2e.Officer {
+	return town.Officer("second", "Nguyễn Thị Sáu", "vn/98", []loa.Right{loa.RightApprove, loa.RightDispatch, loa.RightRead},
+		signer.DutyApprove, signer.DutyStop).At(town.Servers[0])
+}
+
+// phrasesSet gives the commune its alarm phrases, by the leader and another.
+func phrasesSet(t *testing.T, town *e2e.Town, second *e2e.Officer) {
+	t.Helper()
+	at := string(e2e.Commune)
+	if status, to := town.Leader.Post("/phrases?path="+at, url.Values{"exercise": {"Đây là diễn tập."}, "lu": {"Nước lên nhanh."}, "an-toan": {"Đã hết lũ."}}); status != http.StatusSeeOther {
+		t.Fatalf("phrases: %d %s", status, to)
+	}
+	for _, o := range []*e2e.Officer{town.Leader, second} {
+		p, err := town.Flow().PhrasesAt(t.Context(), o.Actor(), e2e.Commune)
+		must(t, err)
+		if status, said := o.PostJSON("/phrases/approve?path="+at, yesTo(o, p.Draft.Payload)); status != http.StatusOK {
+			t.Fatalf("approve phrases: %d %s", status, said)
+		}
+	}
+}
+
+// alarmDrafted is an exercise that waits for its two people.
+func alarmDrafted(t *testing.T, town *e2e.Town) (id string) {
+	t.Helper()
+	phrasesSet(t, town, secondApprover(town))
+	at := string(e2e.Commune)
+	status, to := town.Leader.Post("/alarm?path="+at, url.Values{"hazard": {"lu"}, "scope": {at}, "exercise": {"1"}})
+	if status != http.StatusSeeOther {
+		t.Fatalf("alarm: %d %s", status, to)
+	}
+	return strings.TrimPrefix(to, "/alarm/")
+}
+
 // TestAlarm goes from the page to the sound on real speakers: an exercise and a real
 // alarm by the kept phrase, one with own words, each by two people over the same
 // bytes, and the stop by one. It says what is refused: no place, one person twice,
@@ -38,7 +70,7 @@ func yesTo(o *e2e.Officer, payload []byte) approval {
 func TestAlarm(t *testing.T) {
 	town := e2e.Start(t, e2e.Options{Agents: 2})
 	leader := town.Leader.At(town.Servers[0])
-	second := town.Officer("second", "Nguyễn Thị Sáu", "vn/98", []loa.Right{loa.RightApprove, loa.RightDispatch, loa.RightRead}, signer.DutyApprove, signer.DutyStop).At(town.Servers[0])
+	second := secondApprover(town)
 	author := town.Author.At(town.Servers[0])
 	commune := string(e2e.Commune)
 
@@ -46,16 +78,7 @@ func TestAlarm(t *testing.T) {
 	if _, page := leader.Get("/alarm?path=" + commune); !strings.Contains(page, `href="/phrases?path=`) {
 		t.Error("a place without phrases does not say so")
 	}
-	if status, to := leader.Post("/phrases?path="+commune, url.Values{"exercise": {"Đây là diễn tập."}, "lu": {"Nước lên nhanh."}, "an-toan": {"Đã hết lũ."}}); status != http.StatusSeeOther {
-		t.Fatalf("phrases: %d %s", status, to)
-	}
-	for _, o := range []*e2e.Officer{leader, second} {
-		p, err := town.Flow().PhrasesAt(t.Context(), leader.Actor(), e2e.Commune)
-		must(t, err)
-		if status, said := o.PostJSON("/phrases/approve?path="+commune, yesTo(o, p.Draft.Payload)); status != http.StatusOK {
-			t.Fatalf("approve phrases: %d %s", status, said)
-		}
-	}
+	phrasesSet(t, town, second)
 	refused := func(what string, status int, said string, key string) {
 		t.Helper()
 		if status < 400 || !strings.Contains(said, key) {
@@ -158,9 +181,7 @@ func TestAlarm(t *testing.T) {
 	// A real one by the kept phrase, everywhere; an order that goes out between draft and
 	// approval has passed its number.
 	a = draft(url.Values{"hazard": {"lu"}, "scope": {commune}})
-	keys, err := node.LoadKeys(town.Config.Keys)
-	must(t, err)
-	boxes := &speaker.Register{DB: town.DB, Keys: keys, Signer: town.Signer(), Said: speaker.Silently}
+	boxes := town.Register()
 	payload, err := boxes.DraftSetting(t.Context(), author.Actor(), e2e.Commune, nil, wire.Setting{Volume: 60})
 	must(t, err)
 	_, err = boxes.SetBoxes(t.Context(), author.Actor(), payload, author.Yes(payload))
@@ -227,7 +248,7 @@ func TestMicAllowed(t *testing.T) {
 		if !town.Box(0).Stale {
 			t.Error("the page does not say that the box was not told")
 		}
-		drafted, err := speakersOf(town, seal.Root{}).DraftPlacement(t.Context(), author.Actor(), town.Box(0).ID, false)
+		drafted, err := town.Register().DraftPlacement(t.Context(), author.Actor(), town.Box(0).ID, false)
 		must(t, err)
 		if status, said := author.PostJSON(at+"/confirm", author.Yes(drafted)); status != http.StatusOK {
 			t.Fatalf("confirm: %d %s", status, said)
@@ -244,7 +265,7 @@ func TestMicAllowed(t *testing.T) {
 	if status, _ := author.Post(at+"/mic", url.Values{"mic": {"1"}}); status != http.StatusOK {
 		t.Error(status)
 	}
-	_, err := speakersOf(town, seal.Root{}).DraftTogether(t.Context(), author.Actor(), []string{town.Box(0).ID})
+	_, err := town.Register().DraftTogether(t.Context(), author.Actor(), []string{town.Box(0).ID})
 	if loa.KeyOf(err) != "box.mic_alone" {
 		t.Errorf("with others under one touch: %v", err)
 	}

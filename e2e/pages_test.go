@@ -73,7 +73,7 @@ func faces() map[string]string {
 		"/outside": "/outside", "/outside/{id}": "/outside/<sent>", "/outside/{id}/photo": aSound,
 
 		"/sessions": "/sessions", "/sessions/week.pdf": aFile, "/preview": "/preview", "/rules": "/rules", "/calendar": "/calendar",
-		"/phrases": "/phrases", "/phrases/sound/{id}": aSound,
+		"/phrases": "/phrases", "/phrases/sound/{id}": aSound, "/alarm": "/alarm", "/alarm/{id}": "/alarm/<alarm>", "/alarm/{id}/live": aPart, "/alarm/{id}/sound": aSound,
 		"/log": "/log", "/log/rows.xlsx": aFile, "/log/month.pdf": aFile, "/log/evidence.pdf": aFile, "/log/{box}/{n}": "/log/<line>",
 
 		"/speakers": "/speakers", "/speakers/live": aPart, "/speakers/new": "/speakers/new", "/speakers/again": "/speakers/again",
@@ -97,7 +97,7 @@ func faces() map[string]string {
 // more are pages as they look in another state, or with something chosen.
 func more() []string {
 	return []string{"/bulletins/<played>", "/bulletins/<draft>", "/library?role=tune", "/import/hamlets", "/import/people", "/poles/DS02", "/faults/new?pole=DS02",
-		"/log?pole=DS01", "/unheard?bulletin=<played>", "/settings?state=contact", "/people/<other>"}
+		"/log?pole=DS01", "/unheard?bulletin=<played>", "/settings?state=contact", "/people/<other>", "/alarm?exercise=1"}
 }
 
 // TestEveryPageSeen holds faces to the tables of routes: none is missing, none is
@@ -240,6 +240,8 @@ func furnished(t *testing.T) (town *e2e.Town, made map[string]string) {
 	made["fault"] = post("/faults", url.Values{"pole": {"DS01"}, "cause": {"horn"}, "said": {"Một củ rè, nghe không rõ"}})
 	made["batch"] = post("/enrol?path="+string(e2e.Commune), url.Values{"pole": {"DS01", "DS02"}, "days": {"7"}})
 	post("/words", url.Values{"at": {string(e2e.Commune)}, "written": {"NVH"}, "spoken": {"nhà văn hóa"}})
+
+	made["alarm"] = alarmDrafted(t, town)
 
 	played, err := author.Write("Lịch cắt điện", "Sáng mai thôn 1 cắt điện từ 8 giờ.")
 	must("write", err)

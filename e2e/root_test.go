@@ -124,9 +124,9 @@ func TestRootCeremony(t *testing.T) {
 
 	// The power of one speaker is cut, and a code is made for a third.
 	town.Agents[1].Stop()
-	pole, err := speakersOf(town, first).AddPole(t.Context(), author.Actor(), speaker.Pole{Code: "DS-CU", Path: e2e.Commune + "/h/thon-1", Name: "Cột mã cũ", Cap: 80})
+	pole, err := town.Register().AddPole(t.Context(), author.Actor(), speaker.Pole{Code: "DS-CU", Path: e2e.Commune + "/h/thon-1", Name: "Cột mã cũ", Cap: 80})
 	must(t, err)
-	code, err := speakersOf(town, first).NewCode(t.Context(), author.Actor(), pole.ID)
+	code, err := town.Register().NewCode(t.Context(), author.Actor(), pole.ID)
 	must(t, err)
 
 	// The ceremony.
@@ -228,10 +228,6 @@ func results(log []bulletin.Playback, want wire.Result) (n int) {
 		}
 	}
 	return n
-}
-
-func speakersOf(town *e2e.Town, root seal.Root) *speaker.Register {
-	return &speaker.Register{DB: town.DB, Root: root, Signer: town.Signer(), Said: speaker.Silently}
 }
 
 func fetched(t *testing.T, url string) (roots [][]byte) {
