@@ -6,9 +6,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"loa"
 	"loa/db"
+	"loa/journal"
 	"loa/speaker"
 	"loa/wire"
 )
@@ -78,6 +80,18 @@ func TestPhrases(t *testing.T) {
 	if status, key := bach.fault(approve, fresh); status != http.StatusNotFound || key != "phrases.no_draft" {
 		t.Errorf("a third approval: %d %s", status, key)
 	}
+	// The set ends like all that is sealed, and the page of what ends leads to the next.
+	b.clock.Turn(300 * 24 * time.Hour)
+	bach = b.browser(chair())
+	if body := bach.page("/expiry?path="+string(dongSay), "Bộ câu báo động", "còn 65 ngày"); !strings.Contains(body, `href="/phrases?path=`) {
+		t.Error("nothing leads to the page that renews the phrases")
+	}
+	b.ok(b.db.Write(t.Context(), func(tx *db.Tx) error {
+		_, err := journal.Append(tx, loa.System(), journal.Entry{Verb: speaker.RenewalFailed, Subject: speaker.RenewalSubject, Data: map[string]string{"why": "signer.away"}})
+		return err
+	}))
+	bach.page("/expiry?path="+string(dongSay), "Không tự gia hạn được khóa")
+	b.browser(chief()).page("/?path=vn/98", "Không tự gia hạn được khóa")
 	reader := b.browser(person("reader", "Người Xem", dongSay, loa.RightRead))
 	if status, _ := reader.fault(at, texts); status != http.StatusForbidden {
 		t.Errorf("a reader: %d", status)
