@@ -82,7 +82,8 @@ func TestPhrases(t *testing.T) {
 	}
 	// The set ends like all that is sealed, and the page of what ends leads to the next.
 	b.clock.Turn(300 * 24 * time.Hour)
-	bach = b.browser(chair())
+	bach.signIn()
+	en.signIn()
 	if body := bach.page("/expiry?path="+string(dongSay), "Bộ câu báo động", "còn 65 ngày"); !strings.Contains(body, `href="/phrases?path=`) {
 		t.Error("nothing leads to the page that renews the phrases")
 	}
@@ -91,7 +92,7 @@ func TestPhrases(t *testing.T) {
 		return err
 	}))
 	bach.page("/expiry?path="+string(dongSay), "Không tự gia hạn được khóa")
-	b.browser(chief()).page("/?path=vn/98", "Không tự gia hạn được khóa")
+	en.page("/?path=vn/98", "Không tự gia hạn được khóa")
 	reader := b.browser(person("reader", "Người Xem", dongSay, loa.RightRead))
 	if status, _ := reader.fault(at, texts); status != http.StatusForbidden {
 		t.Errorf("a reader: %d", status)
