@@ -85,6 +85,9 @@ func (a Alarm) State(now int64) string {
 	return AlarmWaits
 }
 
+// AllClear reports whether it says that the danger is over: then no siren sounds.
+func (a Alarm) AllClear() bool { return a.Hazard == "an-toan" }
+
 // Exercise reports whether it is a drill.
 func (a Alarm) Exercise() bool { return a.Class == wire.Exercise }
 
@@ -208,10 +211,16 @@ func (a *Alarm) write(tx *db.Tx, scope []loa.Path, media []wire.Media) error {
 	for _, p := range scope {
 		w.Scope = append(w.Scope, wire.Place{Path: p})
 	}
-	if media == nil {
+	switch {
+	case media == nil && a.AllClear():
+		w.Phrases = []string{a.Hazard, a.Hazard}
+	case media == nil:
 		w.Phrases = []string{wire.SirenPhrase, a.Hazard, wire.SirenPhrase, a.Hazard}
-	} else {
+	default:
 		w.Kind, w.Hazard, w.Media, w.Speech, w.PlaysDay, w.Plays = wire.Play, a.Hazard, slices.Concat(media, media), "synthetic", 4, 4
+	}
+	if a.AllClear() {
+		w.Hazard = "" // it would bring the siren
 	}
 	if err := w.Check(); err != nil {
 		return err
