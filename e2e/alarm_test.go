@@ -217,6 +217,9 @@ func TestAlarm(t *testing.T) {
 
 	// Taken back before it sounds.
 	a = draft(url.Values{"hazard": {"an-toan"}, "scope": {commune}})
+	if w, err := wire.ReadWarrant(a.Payload); err != nil || !equal(w.Phrases, []string{"an-toan", "an-toan"}) {
+		t.Errorf("the all-clear says %v, %v", w.Phrases, err)
+	}
 	if status, said := leader.Post("/alarm/"+a.ID+"/back", nil); status != http.StatusSeeOther {
 		t.Fatalf("take back: %d %s", status, said)
 	}
