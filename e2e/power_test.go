@@ -33,6 +33,8 @@ import (
 var (
 	cuts     = flag.Int("cuts", 24, "power cuts at random operations, beside those at fsyncs")
 	restarts = flag.Int("restarts", 2, "how many of the cuts the real server is started again after")
+	fails    = flag.Int("fails", 4, "fsyncs that fail, one a round")
+	from     = flag.Int("from", 1, "the first of them, counted from the round's beginning")
 )
 
 // promise is one acknowledged item and how to see that it is still there.
@@ -56,9 +58,11 @@ type script struct {
 	town  *e2e.Town
 	box   string
 	key   seal.Key
-	next  int64 // receipt line
-	bytes []byte
-	peeks bool // the town is on a disk of ours
+	next  int64  // receipt line
+	bytes []byte // of one piece of a file
+	file  string // the upload under way
+	sent  int    // its pieces
+	peeks bool   // the town is on a disk of ours
 
 	promises []promise
 	acked    atomic.Int64
@@ -188,13 +192,24 @@ func (s *script) word(i int) error {
 	return nil
 }
 
-// upload sends a file in two pieces.
-func (s *script) upload(i int) error {
-	id, err := s.begin(fmt.Sprintf("giấy mời %d.pdf", i), 2)
-	if err != nil {
-		return err
+// filePieces is how many pieces a file has: nobody may have many files under way.
+const filePieces = 40
+
+// upload sends two more pieces of a file.
+func (s *script) upload(i int) (err error) {
+	for range 2 {
+		if s.file == "" || s.sent == filePieces {
+			if s.file, err = s.begin(fmt.Sprintf("giấy mời %d.pdf", i), filePieces); err != nil {
+				return err
+			}
+			s.sent = 0
+		}
+		if err := s.piece(s.file, s.sent); err != nil {
+			return err // sent again from the same place, as a browser does
+		}
+		s.sent++
 	}
-	return errors.Join(s.piece(id, 0), s.piece(id, 1))
+	return nil
 }
 
 // begin asks for the room of a file of so many pieces.
@@ -541,15 +556,15 @@ func TestPowerCutOnALyingDisk(t *testing.T) {
 // the uploads and the signer alike. Nothing is acknowledged that is not kept: the
 // process ends, and started again on what the disk really holds it goes on.
 func TestFsyncError(t *testing.T) {
-	step, most := 13, 4
+	step, most := 13, *fails
 	if os.Getenv("LOA_LONG") != "" {
-		step, most = 1, 60
+		step = 1 // -fails 60, or -from 31 -fails 30 to go on another day
 	}
 	s, disk := powered(t)
 	server := s.town.Servers[0]
 	used := numbers{}
 	ended := 0
-	for k := 1; k <= step*most; k += step {
+	for k := *from; k < *from+step*most; k += step {
 		disk.Fail(k, syscall.EIO, false, "/", cut.Sync, cut.SyncDir)
 		var refused error
 		for part := 0; refused == nil && part < 20; part++ {

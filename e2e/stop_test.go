@@ -34,6 +34,15 @@ func TestStopped(t *testing.T) {
 			o.Lead = "8s" // for a server that starts again meanwhile, on a busy machine
 			town := e2e.Start(t, o)
 			server := town.Servers[0]
+			town.Author.At(server)
+			town.Leader.At(server)
+			id, err := town.Author.Write("Họp thôn", "Mời bà con họp thôn.")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := town.Leader.Approve(id); err != nil {
+				t.Fatal(err)
+			}
 			stalled, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
 			if err != nil {
 				t.Fatal(err)
@@ -46,13 +55,6 @@ func TestStopped(t *testing.T) {
 			stops := []time.Duration{load.stop(server)}
 			load.work(100)
 
-			id, err := town.Author.Write("Họp thôn", "Mời bà con họp thôn.")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := town.Leader.Approve(id); err != nil {
-				t.Fatal(err)
-			}
 			// The order to play crosses the order to end, a little before or after.
 			acked := make(chan error, 1)
 			go func() { acked <- town.Author.PlayNow(id) }()
@@ -105,20 +107,8 @@ func loaded(t *testing.T, town *e2e.Town) *load {
 	t.Helper()
 	l := &load{t: t, town: town, done: make(chan struct{})}
 	box := scripted(t, town)
-	file, sent := "", 0
 	for _, step := range []func(*script, int) error{
-		(*script).typed, (*script).word,
-		func(s *script, _ int) (err error) {
-			if file == "" {
-				file, err = s.begin("thu trên đường.mp3", 2000)
-				return err
-			}
-			if err := s.piece(file, sent); err != nil { // sent again from the same place, as a browser does
-				return err
-			}
-			sent++
-			return nil
-		},
+		(*script).typed, (*script).word, (*script).upload,
 		func(s *script, i int) error { return s.typed(10_000 + i) },
 		func(s *script, _ int) (err error) {
 			if s.next, err = through(town, s.box); err != nil { // what was not acknowledged may be there all the same
@@ -132,7 +122,7 @@ func loaded(t *testing.T, town *e2e.Town) *load {
 		l.wg.Go(func() {
 			for i := 0; !l.ended(); i++ {
 				_ = step(s, i) // not acknowledged: nothing is promised
-				<-time.After(20 * time.Millisecond)
+				<-time.After(50 * time.Millisecond)
 			}
 		})
 	}
