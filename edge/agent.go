@@ -104,6 +104,8 @@ type agent struct {
 	pinUntil time.Time   // no PIN is asked before
 	mute     atomic.Bool // the output takes nothing
 	unfit    int64       // version of the plan that was said not to fit; fetch's own
+	planned  [2]string   // hashes of the plan and the placement that slots were last dealt with under; plan's own
+	refused  int         // now warrants since known was last made smaller; takeNows' own
 	known    sync.Map    // hashes of now warrants that need nothing more in this run → whether they were acted upon
 	heard    atomic.Bool // a beacon came in this run and held
 	sounded  atomic.Bool // the output took samples

@@ -881,6 +881,14 @@ func (h *history) end(o *oracle, n *node, p *pole) {
 			o.fault("%s ended without a line", q.name)
 		}
 	}
+	for _, slot := range m.plan.Slots { // whoever is never moved says of each slot what came of it
+		moved := slices.ContainsFunc(h.moments, func(o moment) bool { return o.placement.Version > 1 })
+		q := o.paper(slot.Warrant)
+		if !m.right || moved || !inside(q) || o.starts[slot.ID] > 0 || slices.ContainsFunc(n.lines, func(l wire.Line) bool { return l.Slot == slot.ID }) {
+			continue
+		}
+		o.fault("slot %q was dropped: it never sounded, and no line says why", slot.ID)
+	}
 	z := h.papers[len(h.papers)-1]
 	right := m.right
 	silent := named(z.hash) || !right || m.placement.Revoked || o.open(dawn+last, z.MS(), z) != ""

@@ -43,6 +43,10 @@ func (a *agent) step(skip map[string]bool) time.Duration {
 		a.log.Warn("nothing to play from", "error", err)
 		return idle
 	}
+	if st := a.keep.now(); a.planned != [2]string{st.Plan, st.Placement} {
+		a.planned = [2]string{st.Plan, st.Placement}
+		clear(skip) // the same id may be another slot, or ours
+	}
 	for {
 		st, now := a.keep.now(), a.clock.millis()
 		s, ok := wire.Next(h.plan, st.Since, func(id string) bool {

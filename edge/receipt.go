@@ -141,6 +141,14 @@ func (r *receipts) add(l wire.Line) error {
 	return r.writeWaiting()
 }
 
+// many reports whether so much waits for the node that a refusal, which anybody can
+// bring about, has to stay out: playbacks still have room.
+func (r *receipts) many() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.lines) >= maxKept
+}
+
 // flush tries again what the disk would not take.
 func (r *receipts) flush() error {
 	r.mu.Lock()

@@ -432,6 +432,10 @@ func (a *agent) actOn(ctx context.Context, b []byte) *job {
 		a.log.Warn("now warrant waits", "hash", hash, "error", err) // the beacon names it again
 		a.state("refused", "", hash, loa.KeyOf(err))
 	default:
+		if a.refused++; a.refused > maxKept { // an enemy invents for ever; memory does not
+			a.refused = 0
+			a.askAgain()
+		}
 		a.known.Store(hash, false)
 		a.log.Warn("now warrant refused", "hash", hash, "error", err)
 		a.refuseNow(hash, loa.KeyOf(err))
@@ -597,7 +601,9 @@ func (a *agent) halt(w wire.Warrant, b []byte) error {
 func (a *agent) refuseNow(hash, why string) {
 	a.state("refused", "", hash, why)
 	l := wire.Line{Warrant: hash, Planned: a.clock.millis(), Result: wire.Refused, Why: why, Clock: a.clock.state()}
-	if err := a.receipts.add(l); err != nil {
+	if a.receipts.many() {
+		a.log.Warn("a refusal is not written down: too many wait for the node", "hash", hash)
+	} else if err := a.receipts.add(l); err != nil {
 		a.log.Error("receipt not written", "error", err)
 		return
 	}
