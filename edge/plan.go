@@ -258,6 +258,11 @@ func (a *agent) begin(j *job) {
 	if h, err := a.holdings(); err == nil {
 		j.held = h // it may have waited long for its sound
 	}
+	if why := j.away(); why != "" {
+		j.src.close()
+		a.refuseNow(j.hash, why)
+		return
+	}
 	j.slot.Start = a.clock.millis()
 	if more, why := a.count(j); !more {
 		j.src.close()
@@ -312,12 +317,33 @@ func (a *agent) uncount(j *job) {
 
 // turn counts the attempt of one that waited; then it may begin.
 func (a *agent) turn(j *job) {
-	more, why := a.count(j)
+	h, err := a.holdings()
+	held := err == nil
+	why := (&job{warrant: j.warrant, held: h}).away()
+	more := !held || why == ""
+	if more {
+		more, why = a.count(j)
+	}
 	a.player.ask(func(p *player) {
+		if held {
+			j.held = h
+		}
 		if j.waits = false; !more {
 			p.drop(j, why)
 		}
 	})
+}
+
+// away says why a box that was moved or taken away while a now warrant waited does
+// not sound it any more, "" if it does.
+func (j *job) away() string {
+	switch {
+	case j.held.placement.Revoked:
+		return "placement.revoked"
+	case !wire.SettingFor(j.warrant, j.held.placement):
+		return "slot.outside_scope"
+	}
+	return ""
 }
 
 // hearPlayer writes down what the player did, off the path of the samples.
