@@ -178,8 +178,11 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 	}
 	a.fresh.Store(max(a.fresh.Load(), c.Time))
 	st := a.keep.now()
-	if c.Number < st.Beacon.Number {
-		return nil // late on its way; a newer one was heard
+	if c.Number < st.Beacon.Number { // late on its way; a newer one was heard
+		if a.adopted {
+			return nil
+		}
+		return a.finish(ctx) // but the power may have failed before all it names was here
 	}
 	if away := a.clock.millis() - c.Time; st.Beacon.Number == 0 && (away > freshBeacon || away < -freshBeacon) {
 		return loa.Errorf(loa.Unavailable, "beacon.stale", away/1000) // it decides which numbers are live
@@ -215,6 +218,11 @@ func (a *agent) hear(ctx context.Context, b []byte) error {
 	if a.adopted && st.Beacon.says(c) && !slices.ContainsFunc(c.Now, a.open) {
 		return nil // it says nothing new, and all it says is done
 	}
+	return a.finish(ctx)
+}
+
+// finish adopts, and remembers whether that was everything.
+func (a *agent) finish(ctx context.Context) error {
 	a.adopted = false
 	if err := a.adopt(ctx); err != nil {
 		return err
