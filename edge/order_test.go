@@ -2,6 +2,7 @@ package edge
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -755,6 +756,7 @@ func (h *history) live(t testing.TB) *oracle {
 		o.cuts++
 		o.lastCut = p.now()
 		o.dark = append(o.dark, o.lastCut)
+		maps.DeleteFunc(o.whole, func(_ string, at int64) bool { return at+200 >= o.lastCut }) // its end was not written down any more
 		p.off()
 		if cut {
 			o.broken(p.a.keep.now())
