@@ -246,7 +246,8 @@ func (q LogQuery) tables() string {
 	return ` FROM ` + from
 }
 
-// Log lists playbacks, the newest first.
+// Log lists playbacks, the newest first. Its lines are picked before they are
+// read, from the indexes: a pole has a year of them, and a page fifty.
 func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playback, err error) {
 	if err := who.Must(loa.RightRead, q.Place); err != nil {
 		return nil, err
@@ -259,11 +260,15 @@ func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playba
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		all, err = db.All(tx, `SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id,
 				COALESCE(bulletin.title, alarm.title, ''), COALESCE(alarm.id, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
-				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at, pole.name, pole.code,
-				COALESCE((SELECT 1 FROM rendition WHERE rendition.bulletin_id = bulletin.id AND rendition.media <> '' AND rendition.kept_months = 0 LIMIT 1), 0)`+q.tables()+`
+				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at, page.name, page.code,
+				COALESCE((SELECT 1 FROM rendition WHERE rendition.bulletin_id = bulletin.id AND rendition.media <> '' AND rendition.kept_months = 0 LIMIT 1), 0)
+			FROM (SELECT playback.box_id, playback.n, pole.name, pole.code`+q.tables()+`
+				WHERE `+strings.Join(where, " AND ")+` ORDER BY playback.planned DESC, playback.box_id, playback.n LIMIT ? OFFSET ?) AS page
+				CROSS JOIN playback
 				LEFT JOIN bulletin ON bulletin.id = playback.bulletin_id
 				LEFT JOIN alarm ON playback.bulletin_id = '' AND alarm.warrant = playback.warrant
-			WHERE `+strings.Join(where, " AND ")+` ORDER BY playback.planned DESC, playback.box_id, playback.n LIMIT ? OFFSET ?`, args,
+			WHERE playback.box_id = page.box_id AND playback.n = page.n
+			ORDER BY playback.planned DESC, playback.box_id, playback.n`, args,
 			func(scan func(...any) error) (p Playback, err error) {
 				var verified int
 				err = scan(&p.Box, &p.N, &p.Slot, &p.Warrant, &p.Bulletin, &p.Title, &p.Alarm, &p.Planned, &p.Started, &p.MS, &p.SkewUS,

@@ -184,24 +184,23 @@ type Sums struct {
 }
 
 // Count is the sums of a place. Most poles are in contact, so what is counted
-// is the others: none of the statements but the first two reads every pole.
+// is the others: no statement but the first reads every pole.
 func (r *Register) Count(ctx context.Context, place loa.Path) (s Sums, err error) {
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
 		in, at := poleIn(place)
-		if err := tx.Row(`SELECT COUNT(*), COALESCE(SUM(pole.horns), 0) FROM pole WHERE pole.removed_at IS NULL`+in, at...).Scan(&s.Poles, &s.Horns); err != nil {
+		now := tx.NowMS()
+		const boxed = `EXISTS (SELECT 1 FROM box WHERE box.pole_id = pole.id AND box.state = '` + Placed + `')`
+		const muted = `EXISTS (SELECT 1 FROM mute WHERE mute.pole = pole.code AND mute.from_ms <= ? AND mute.until_ms > ?)`
+		var bare int
+		if err := tx.Row(`SELECT COUNT(*), COALESCE(SUM(pole.horns), 0), COALESCE(SUM(CASE WHEN `+boxed+` OR `+muted+` THEN 0 ELSE 1 END), 0)
+			FROM pole WHERE pole.removed_at IS NULL`+in, append([]any{now, now}, at...)...).Scan(&s.Poles, &s.Horns, &bare); err != nil {
 			return err
 		}
-		s.By = map[string]int{}
+		s.By = map[string]int{NoBox: bare}
 		count := func(state, from string, args ...any) error {
 			var n int
 			err := tx.Row(`SELECT COUNT(*)`+from, args...).Scan(&n)
 			s.By[state] = n
-			return err
-		}
-		now := tx.NowMS()
-		const muted = `EXISTS (SELECT 1 FROM mute WHERE mute.pole = pole.code AND mute.from_ms <= ? AND mute.until_ms > ?)`
-		if err := count(NoBox, ` FROM pole WHERE pole.removed_at IS NULL AND NOT EXISTS (SELECT 1 FROM box WHERE box.pole_id = pole.id AND box.state = '`+Placed+`')
-			AND NOT `+muted+in, append([]any{now, now}, at...)...); err != nil {
 			return err
 		}
 		if err := count(Muted, ` FROM pole WHERE pole.code IN (SELECT mute.pole FROM mute WHERE mute.from_ms <= ? AND mute.until_ms > ?)

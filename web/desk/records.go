@@ -37,7 +37,7 @@ type logPage struct {
 
 // How many rows one page of the log shows, and how many one file holds at most.
 const (
-	logLength = 100
+	logLength = 50
 	logFile   = 5000
 )
 
