@@ -84,6 +84,7 @@ func (a attack) seal(payloadType string, payload []byte, key seal.Key) []byte {
 
 // TestAttackSpeaker hands a speaker what the stolen keys can seal.
 func TestAttackSpeaker(t *testing.T) {
+	t.Parallel()
 	attacked(t, func(t *testing.T, a attack) {
 		own, err := seal.NewKey()
 		a.ok(err)
@@ -190,6 +191,7 @@ func encoded(payload []byte) []byte {
 // TestAttackSigner asks the signer for everything, with every assertion the
 // database holds.
 func TestAttackSigner(t *testing.T) {
+	t.Parallel()
 	attacked(t, func(t *testing.T, a attack) {
 		ctx := t.Context()
 		given, err := a.flow.Approvals(ctx, a.done)
@@ -309,6 +311,7 @@ func TestAttackSigner(t *testing.T) {
 
 // TestAttackDatabase changes rows between a yes and the signer.
 func TestAttackDatabase(t *testing.T) {
+	t.Parallel()
 	attacked(t, func(t *testing.T, a attack) {
 		ctx := t.Context()
 		write := func(q string, args ...any) {

@@ -241,7 +241,7 @@ func (v *visitor) open(path string) {
 // there may be nothing to ask: that is not yet.
 func (v *visitor) sees(what, expression string) {
 	v.Helper()
-	v.town.Eventually(v.Login+" sees "+what, 30*time.Second, func() bool {
+	v.town.Eventually(v.Login+" sees "+what, 90*time.Second, func() bool {
 		var so bool
 		err := chromedp.Run(v.ctx, chromedp.Evaluate(expression, &so))
 		return err == nil && so
@@ -274,7 +274,7 @@ func (v *visitor) tapAt(selector, across string) {
 		const box = e.getBoundingClientRect(), x = box.x + %s, y = box.y + box.height / 2;
 		return e.contains(document.elementFromPoint(x, y)) ? [x, y] : [];
 	})()`, selector, across)
-	v.town.Eventually(v.Login+" can tap "+selector, 20*time.Second, func() bool {
+	v.town.Eventually(v.Login+" can tap "+selector, 60*time.Second, func() bool {
 		var at []float64
 		if err := chromedp.Run(v.ctx, chromedp.Evaluate(place, &at)); err != nil || len(at) != 2 {
 			return false

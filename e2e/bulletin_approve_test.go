@@ -39,6 +39,7 @@ func (w *station) batch(who loa.Actor, b []byte) wire.Approval {
 // TestVersions: whoever returned a bulletin sees what became of it, and the bytes
 // that were once before somebody stay.
 func TestVersions(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		b := w.submitted(notice())
@@ -80,6 +81,7 @@ func TestVersions(t *testing.T) {
 // TestApproveSession: all that waits under one touch, without what was not heard,
 // and one that somebody else was quicker with holds up no other.
 func TestApproveSession(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		var all []bulletin.Bulletin
@@ -151,6 +153,7 @@ func TestApproveSession(t *testing.T) {
 
 // TestApproveSessionTogether: two people press for the same session at once.
 func TestApproveSessionTogether(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		people := []loa.Actor{chair(), chief()}
@@ -215,6 +218,7 @@ func (w *station) given(g wire.Grant) bulletin.Grant {
 // TestGrant: the officer approves while the chair is away, until somebody takes
 // the grant back, even between the click and the seal.
 func TestGrant(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		b := w.submitted(notice())
@@ -311,6 +315,7 @@ func TestGrant(t *testing.T) {
 // TestGrantInAdvance: the chair's recorded decision lets the officer's own touch
 // be enough for normal items, as long as the program's word alone is not.
 func TestGrantInAdvance(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		n := notice()
@@ -343,6 +348,7 @@ func TestGrantInAdvance(t *testing.T) {
 
 // TestMustHear: what a place above demands, reading does not meet.
 func TestMustHear(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		b := w.submitted(notice())
@@ -377,6 +383,7 @@ func TestMustHear(t *testing.T) {
 
 // TestStandIn: the province approves for the commune, and it shows.
 func TestStandIn(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		b := w.submitted(notice())
@@ -394,6 +401,7 @@ func TestStandIn(t *testing.T) {
 // TestRemind: the chair an hour before the session, the province half an hour
 // later, each once, nobody at night.
 func TestRemind(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -451,6 +459,7 @@ func TestRemind(t *testing.T) {
 // TestReplace: the old version stands until the new one is sealed; then, at once,
 // the new one stands in every slot ahead and the old one nowhere.
 func TestReplace(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -522,6 +531,7 @@ func TestReplace(t *testing.T) {
 // TestReplaceGone: the old version is taken back while the new one waits; the new
 // one is sealed and stands in no session of its own accord.
 func TestReplaceGone(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -547,6 +557,7 @@ func TestReplaceGone(t *testing.T) {
 // TestReplaceNoRoom: a longer version that no longer fits its session leaves that
 // slot, and the book says so.
 func TestReplaceNoRoom(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)

@@ -18,6 +18,7 @@ import (
 // TestOutward walks one notice from the typed text to the sealed receipt and
 // looks at every door on the way.
 func TestOutward(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -203,6 +204,7 @@ func (w *station) receiptBy(key seal.Key, box string, lines ...wire.Line) []byte
 
 // TestReceipts loses, doubles and reorders batches.
 func TestReceipts(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		box, other := w.placed(thon1, "Cột 1"), w.placed(dongSay, "Cột 2")
@@ -263,6 +265,7 @@ func TestReceipts(t *testing.T) {
 
 // TestReceiptUnconfirmed: a box that only asked has nothing to report.
 func TestReceiptUnconfirmed(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		box := w.waiting(thon1, "Cột 1")
@@ -283,6 +286,7 @@ func TestReceiptUnconfirmed(t *testing.T) {
 
 // TestLog narrows the playback log by place, bulletin and time.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -329,6 +333,7 @@ func TestLog(t *testing.T) {
 
 // TestReceiptsTogether sends eight batches of one box at once, in no order.
 func TestReceiptsTogether(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		box := w.placed(thon1, "Cột 1")
 		s := wire.Slot{ID: loa.NewID(w.clock.Now()), Warrant: loa.Hash([]byte("x")), Start: w.now()}
@@ -354,6 +359,7 @@ func TestReceiptsTogether(t *testing.T) {
 
 // TestSignerAway: an approved bulletin waits for the signer and is not lost.
 func TestSignerAway(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		b := w.approved(notice())
 		w.stop()
@@ -373,6 +379,7 @@ func TestSignerAway(t *testing.T) {
 // TestSignerDisbelieves: a yes that is none goes no further than the evidence,
 // and the bulletin can be approved by somebody who is believed.
 func TestSignerDisbelieves(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		b := w.submitted(notice())
@@ -407,6 +414,7 @@ func TestSignerDisbelieves(t *testing.T) {
 
 // TestSession fills a session: order of arrival, priority first, full.
 func TestSession(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -466,6 +474,7 @@ func TestSession(t *testing.T) {
 // then sound past the end its warrant has leaves the plan, and the day's running
 // order says so: it is kept and shown, never dropped in silence.
 func TestPushedPastItsEnd(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -507,6 +516,7 @@ func (w *station) provinceSealed(n bulletin.Notice) (bulletin.Bulletin, error) {
 
 // TestPlayNow finds a gap on the air, and keeps out of the night.
 func TestPlayNow(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -532,6 +542,7 @@ func TestPlayNow(t *testing.T) {
 
 // TestRoll makes plans anew before they grow old, and not earlier.
 func TestRoll(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)

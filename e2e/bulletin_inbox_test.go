@@ -25,6 +25,7 @@ func everywhere(class wire.Class) bulletin.Notice {
 // TestInboxNormal is Circular 39/2020 for a normal bulletin: each commune
 // chooses whether and when, for itself alone.
 func TestInboxNormal(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -83,6 +84,7 @@ func TestInboxNormal(t *testing.T) {
 // TestInboxPriority is the same circular for a priority bulletin: it is placed
 // first by itself; the commune may choose another session, not silence.
 func TestInboxPriority(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay) // Bến Mai has no sessions yet
@@ -144,6 +146,7 @@ func TestInboxPriority(t *testing.T) {
 // TestInboxTogether lets two officers answer at once: one answer stands, and the
 // plan agrees with it.
 func TestInboxTogether(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)

@@ -13,6 +13,7 @@ import (
 
 // TestDraftRefused: what a notice may not say, and that nothing of it stays.
 func TestDraftRefused(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		for _, c := range []struct {
 			name string
@@ -73,6 +74,7 @@ func TestDraftRefused(t *testing.T) {
 // TestSubmitTooManyPlaces: a scope may have 64 entries, but a warrant has 4 KB and hamlets within hamlets have long paths;
 // whoever asks for approval hears it, not the signer.
 func TestSubmitTooManyPlaces(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		var list strings.Builder
 		list.WriteString(places[:strings.Index(places, "\n")+1])
@@ -98,6 +100,7 @@ func TestSubmitTooManyPlaces(t *testing.T) {
 
 // TestApproveRefused: the second pair of eyes.
 func TestApproveRefused(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		b := w.submitted(notice())
@@ -147,6 +150,7 @@ func TestApproveRefused(t *testing.T) {
 // TestSignerKnowsTheAuthor: were the node to forget who wrote it, the signer
 // reads the author from the bytes.
 func TestSignerKnowsTheAuthor(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		b := w.submitted(notice())
@@ -163,6 +167,7 @@ func TestSignerKnowsTheAuthor(t *testing.T) {
 
 // TestScheduleRefused: the places and minutes a bulletin may not have.
 func TestScheduleRefused(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		n := notice()
@@ -241,6 +246,7 @@ func (w *station) openStationAgain() {
 // TestScheduleCountsRepeats: a speaker counts every reading, so the schedule
 // does too; else the second slot of the day would be silence.
 func TestScheduleCountsRepeats(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		n := notice()
@@ -260,6 +266,7 @@ func TestScheduleCountsRepeats(t *testing.T) {
 
 // TestScheduleNobody: a province's bulletin without a commune that has boxes.
 func TestScheduleNobody(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.tick()
 		b, err := w.provinceSealed(bulletin.Notice{Path: province, Class: wire.Normal, Title: "Toàn tỉnh", Text: notice().Text, Scope: []loa.Path{province}})
@@ -273,6 +280,7 @@ func TestScheduleNobody(t *testing.T) {
 
 // TestFrameRefused: sessions a station cannot have.
 func TestFrameRefused(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		good := bulletin.Frame{Path: dongSay, Part: bulletin.Morning, Name: "Buổi sáng", From: 300, Until: 330, Days: []int{1}}
 		for name, edit := range map[string]func(fr *bulletin.Frame){

@@ -14,6 +14,7 @@ import (
 )
 
 func TestReturn(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		b := w.submitted(notice())
@@ -48,6 +49,7 @@ func TestReturn(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -97,6 +99,7 @@ func TestCancel(t *testing.T) {
 // TestCancelUnderWay: what has begun by the millisecond plays to its end, so its
 // row is not called cancelled; the plan has none of it either way.
 func TestCancelUnderWay(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -129,6 +132,7 @@ func TestCancelUnderWay(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestStopNow(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -201,6 +205,7 @@ func TestStopNow(t *testing.T) {
 }
 
 func TestExpire(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.openStation(dongSay)
@@ -238,6 +243,7 @@ func TestExpire(t *testing.T) {
 
 // TestList finds bulletins by place, state and words without diacritics.
 func TestList(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		n := notice()

@@ -32,6 +32,7 @@ func (w *station) oneWins(errs []error, key string) {
 
 // TestApproveTogether: eight people press at once.
 func TestApproveTogether(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		b := w.submitted(notice())
@@ -65,6 +66,7 @@ func TestApproveTogether(t *testing.T) {
 
 // TestDispatchTogether: eight bulletins reach one commune's plan at once.
 func TestDispatchTogether(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		var ids []string
@@ -122,6 +124,7 @@ func TestDispatchTogether(t *testing.T) {
 // TestRescheduled: a bulletin that stands in the plan stays in it while a
 // further session is chosen and another bulletin is dispatched in between.
 func TestRescheduled(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		b := w.dispatched(notice(), morning())
@@ -139,6 +142,7 @@ func TestRescheduled(t *testing.T) {
 // TestSessionAroundPlayNow: what plays at once may reach into a session; the
 // session then begins after it.
 func TestSessionAroundPlayNow(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		w.placed(thon1, "Đình làng")
@@ -160,6 +164,7 @@ func TestSessionAroundPlayNow(t *testing.T) {
 
 // TestEnrolTogether: two boxes with one code, at once; then the code's age.
 func TestEnrolTogether(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		p := w.pole(thon1, "Cột 1")
@@ -194,6 +199,7 @@ func TestEnrolTogether(t *testing.T) {
 
 // TestConfirmTogether: two officers confirm one box at once.
 func TestConfirmTogether(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		d := w.waiting(thon1, "Cột 1")

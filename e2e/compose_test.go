@@ -21,6 +21,7 @@ import (
 // offers: what is kept, what is remembered next time, and what a mistake loses
 // (nothing).
 func TestCompose(t *testing.T) {
+	t.Parallel()
 	desk := openDesk(t, true)
 	man := desk.browser(writer())
 
@@ -100,6 +101,7 @@ func choiceOf(value string) bulletin.Choice {
 // through approval on both databases: the sounds stand in the warrant in order,
 // and the leader has to hear the recording, not read it.
 func TestLanguages(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.records(t, "mong-1")
@@ -166,6 +168,7 @@ func (w *station) records(t *testing.T, id string) {
 // TestLanguagePlan is TB-14: a bulletin without its Mông rendition does not leave
 // for the hamlet that needs it, and each of the three ways out opens the door.
 func TestLanguagePlan(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.records(t, "mong-1")
@@ -246,6 +249,7 @@ func editorOf(at loa.Path) loa.Actor { return person("e", "E", at, loa.RightDisp
 
 // TestLanguagePlanPages says the same on the pages.
 func TestLanguagePlanPages(t *testing.T) {
+	t.Parallel()
 	desk := openDesk(t, true)
 	man := desk.browser(writer())
 	man.page("/languages", "Thứ tiếng của địa bàn", "Chỉ cần tiếng Việt", `name="at" value="`+string(thon1)+`"`)
@@ -266,6 +270,7 @@ func TestLanguagePlanPages(t *testing.T) {
 
 // TestTemplates keeps a notice as a template and sends the next one in three taps.
 func TestTemplates(t *testing.T) {
+	t.Parallel()
 	desk := openDesk(t, true)
 	man := desk.browser(writer())
 	at := man.led("/bulletins", composed("text", "Thu gom rác thứ Ba, ngày 17/11/2026 tại {khu vực}.", "category", "services", "scope", string(thon1)), "/bulletins/")
@@ -295,6 +300,7 @@ func TestTemplates(t *testing.T) {
 // TestShare is the public page: of an approved bulletin only, without a name on
 // it, gone when the bulletin is recalled.
 func TestShare(t *testing.T) {
+	t.Parallel()
 	desk := openDesk(t, true)
 	man := desk.browser(writer())
 	draft := desk.draft(notice())

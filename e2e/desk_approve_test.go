@@ -30,6 +30,7 @@ func (p *browser) heard(at, how string) {
 
 // TestDeskSession is the leader's whole session under one touch.
 func TestDeskSession(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	man, khoi := b.browser(writer()), b.browser(chair())
 	khoi.page("/approve", "Không có tin nào chờ anh/chị duyệt")
@@ -84,6 +85,7 @@ func id(at string) string { return strings.TrimPrefix(at, "/bulletins/") }
 // TestDeskReturned: returned with a reason, mended and sent again in two taps, and
 // the approver sees what changed; hearing may be demanded.
 func TestDeskReturned(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	man, khoi, board := b.browser(writer()), b.browser(chair()), b.browser(chief())
 	at := man.led("/bulletins", composed("do", "submit"), "/bulletins/")
@@ -124,6 +126,7 @@ func TestDeskReturned(t *testing.T) {
 // TestDeskCorrect: sửa và thay is four steps of the officer's, and proposes a
 // correction when the old version has been heard.
 func TestDeskCorrect(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	man, board := b.browser(writer()), b.browser(chief())
 	b.placed(thon1, "Đình làng")
@@ -162,6 +165,7 @@ func TestDeskCorrect(t *testing.T) {
 
 // TestDeskRemind: a session is near, nothing is approved, and the desk says so.
 func TestDeskRemind(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	b.flow.Approvers = node.Approvers(b.people)
 	man, khoi, board := b.browser(writer()), b.browser(chair()), b.browser(chief())
@@ -187,6 +191,7 @@ func TestDeskRemind(t *testing.T) {
 // TestDeskGrants: the chair grants, the officer approves in the chair's place, a
 // keeper takes it back, and every touch is a passkey's.
 func TestDeskGrants(t *testing.T) {
+	t.Parallel()
 	g := openRegistry(t, false)
 	author, boss := g.colleague(writer()), g.colleague(khoi())
 	deputy := g.colleague(person("thu", "Lý Thị Thu", dongSay, loa.RightRead))

@@ -276,6 +276,7 @@ func composed(more ...string) url.Values {
 // TestDeskDay is the officer's and the leader's day: every page, every button,
 // and what each wrote into the book.
 func TestDeskDay(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	man, khoi := b.browser(writer()), b.browser(chair())
 	tech := b.browser(officer())
@@ -426,6 +427,7 @@ func TestDeskDay(t *testing.T) {
 
 // TestDeskLog is one day of the playback log, counted at UTC+7.
 func TestDeskLog(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	man := b.browser(writer())
 	box := b.placed(thon1, "Đình làng")
@@ -449,6 +451,7 @@ func TestDeskLog(t *testing.T) {
 // TestDeskRefuses is what a person meets who does something wrong, or at the
 // same time as somebody else.
 func TestDeskRefuses(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	man, khoi := b.browser(writer()), b.browser(chair())
 
@@ -511,6 +514,7 @@ func TestDeskRefuses(t *testing.T) {
 // TestDeskPasskey is approving outside the demonstration: a passkey added on the
 // account page, the challenge the page asks for, the answer its script posts.
 func TestDeskPasskey(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, false)
 	man, khoi := b.browser(writer()), b.browser(chair())
 	at := man.led("/bulletins", composed("do", "submit"), "/bulletins/")
@@ -558,6 +562,7 @@ func TestDeskPasskey(t *testing.T) {
 // TestDeskRights walks the whole table: whoever lacks a route's right is sent
 // away, and the book stays as it was.
 func TestDeskRights(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	jar, err := cookiejar.New(nil)
 	b.ok(err)

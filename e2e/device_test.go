@@ -17,6 +17,7 @@ import (
 // anybody on the Internet can: each is answered with one error in one shape, and
 // the server goes on.
 func TestDeviceCalls(t *testing.T) {
+	t.Parallel()
 	town := e2e.Start(t, e2e.Options{Agents: 1})
 	url := town.Servers[0].URL
 	hash := strings.Repeat("ab", 32)

@@ -55,6 +55,7 @@ func TestDraftSurvives(t *testing.T) {
 
 // TestShare is what a phone's share sheet posts, and the plain form of /record.
 func TestShare(t *testing.T) {
+	t.Parallel()
 	town := e2e.Start(t, e2e.Options{})
 	author := town.Author
 	author.At(town.Servers[0])

@@ -33,6 +33,7 @@ func (w *station) touch(who loa.Actor, batch []byte) wire.Approval {
 // TestBatch: codes for many poles, each for one box and one pole, and one touch
 // for all whose boxes came.
 func TestBatch(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx, r := t.Context(), w.register
 		w.openStation(dongSay)
@@ -142,6 +143,7 @@ func TestBatch(t *testing.T) {
 // TestSwap: the pole keeps its code, sign and history; the new box and the end of
 // the old one are one step, whoever presses twice.
 func TestSwap(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx, r := t.Context(), w.register
 		old := w.placed(thon1, "Đình làng")
@@ -220,6 +222,7 @@ func TestSwap(t *testing.T) {
 // TestDeskEnrol walks the pages: poles chosen, slips printed, digits typed, one
 // confirmation; then a swap.
 func TestDeskEnrol(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	tech, reader := b.browser(officer()), b.browser(person("doc", "Người đọc", dongSay, loa.RightRead))
 	one, two := b.pole(thon1, "Đình làng"), b.pole(thon1, "Cổng chùa")
@@ -301,6 +304,7 @@ func third[A, B any](_ A, _ B, err error) error { return err }
 // TestRepairBook: what the boxes show is proposed once, taken up, mended, and
 // passes by itself; two who report the same are one fault.
 func TestRepairBook(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		book := &upkeep.Book{DB: w.db, Said: speaker.Silently}
@@ -421,6 +425,7 @@ func failed(errs []error) (n int) {
 // TestDeskRepair walks the pages of the repair book, of who did not sound, and of
 // what ends.
 func TestDeskRepair(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	tech, man := b.browser(officer()), b.browser(writer())
 	d := b.placed(thon1, "Đình làng")
@@ -497,6 +502,7 @@ func TestDeskRepair(t *testing.T) {
 // TestUnheard: who did not sound in a session or of a bulletin, why, and what to
 // do about each.
 func TestUnheard(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	ctx, man := t.Context(), b.browser(writer())
 	heard, dumb, failing := b.placed(thon1, "Đình làng"), b.placed(thon1, "Cổng chùa"), b.placed(thon1, "Bờ ao")
@@ -547,6 +553,7 @@ func TestUnheard(t *testing.T) {
 // TestDeskSettings: many boxes are set at once, and who took it is what they say
 // of themselves.
 func TestDeskSettings(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	ctx, tech, man := t.Context(), b.browser(officer()), b.browser(writer())
 	loud, deaf, away := b.placed(thon1, "Đình làng"), b.placed(thon1, "Cổng chùa"), b.placed(thon1, "Bờ ao")

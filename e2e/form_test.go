@@ -33,6 +33,7 @@ func (w *station) forms() *form.Register {
 // TestOutsideBody walks a notice of an outside body from its link to the minute
 // it was played, on both databases.
 func TestOutsideBody(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx, forms := t.Context(), w.forms()
 		w.openStation(dongSay)
@@ -190,7 +191,7 @@ func (p *browser) sendsForm(path string, typed map[string]string, photo []byte) 
 		p.ok(m.WriteField(k, v))
 	}
 	if photo != nil {
-		f, err := m.CreateFormFile("photo", "giấy.jpg")
+		f, err := m.CreateFormFile("paper", "giấy.jpg")
 		p.ok(err)
 		_, err = f.Write(photo)
 		p.ok(err)
@@ -202,6 +203,7 @@ func (p *browser) sendsForm(path string, typed map[string]string, photo []byte) 
 // TestOutsidePages is the same on the pages: the officer's, and the body's, who
 // has no account.
 func TestOutsidePages(t *testing.T) {
+	t.Parallel()
 	desk := openDesk(t, true)
 	man := desk.browser(writer())
 	man.page("/outside", "Đơn vị ngoài gửi", "Chưa có thông báo")

@@ -16,6 +16,7 @@ import (
 // in the session; for another hamlet or the whole commune they can do nothing,
 // and they see nothing of them.
 func TestHamletHead(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	thuc, khoi, man := b.browser(person("head", "Vũ Văn Thực", thon1, loa.RightWrite, loa.RightRead)), b.browser(chair()), b.browser(writer())
 	const thon2 = loa.Path("vn/98/98011/h/t2")

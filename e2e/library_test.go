@@ -15,6 +15,7 @@ import (
 // TestLibrary: a station makes Loa's own melody its tune, finds it again, and
 // uses last year's notice of this season in two taps.
 func TestLibrary(t *testing.T) {
+	t.Parallel()
 	town := e2e.Start(t, e2e.Options{})
 	author := town.Author
 	author.At(town.Servers[0])

@@ -127,7 +127,7 @@ func (v *visitor) again(steps *table, id string) {
 	v.mark()
 	v.tap(fmt.Sprintf("form[action='/bulletins/%s/schedule'] button[name=session]", id))
 	v.sees("the page drawn anew", "!window.marked && document.readyState == 'complete'")
-	v.town.Eventually("one session more", 20*time.Second, func() bool {
+	v.town.Eventually("one session more", 60*time.Second, func() bool {
 		now, err := v.town.Flow().Slots(v.Context(), id)
 		return err == nil && len(now) == len(before)+1
 	})
@@ -153,7 +153,7 @@ func (v *visitor) tries(steps *table) {
 	v.tap("a[href^='/poles/DS01']")
 	v.at("/poles/DS01")
 	v.tap("form[action='/poles/DS01/test'] button")
-	t.Eventually("the pole heard", 40*time.Second, func() bool { return t.Agents[0].Horn.Sounds() > here })
+	t.Eventually("the pole heard", 60*time.Second, func() bool { return t.Agents[0].Horn.Sounds() > here })
 	steps.add(v, "officer: test sound at one repaired pole → heard", "2", 2, began)
 	if n := t.Agents[1].Horn.Sounds(); n != beside {
 		v.Errorf("the pole beside it sounded %d times more", n-beside)
@@ -200,7 +200,7 @@ func (v *visitor) addsPole(steps *table) {
 	asked()
 	t.PutUp(code)
 	comes()
-	t.Eventually("one box placed and one taken away", 20*time.Second, func() bool { return !t.Placement(pole).Revoked })
+	t.Eventually("one box placed and one taken away", 60*time.Second, func() bool { return !t.Placement(pole).Revoked })
 	steps.add(v, "officer: swap a broken box with the technician", "3", 3, began)
 }
 
@@ -231,7 +231,7 @@ func (v *visitor) takesFirst(steps *table) {
 		}
 		return all
 	}
-	t.Eventually("the priority item carried", 30*time.Second, func() bool { return len(standing()) == 1 })
+	t.Eventually("the priority item carried", 60*time.Second, func() bool { return len(standing()) == 1 })
 	was := standing()[0]
 	v.open("/inbox")
 	v.at("/inbox")
@@ -239,7 +239,7 @@ func (v *visitor) takesFirst(steps *table) {
 	v.steps = 0
 	v.tap(fmt.Sprintf("#in-%s details summary", id))
 	v.tap(fmt.Sprintf("#in-%s form[action='/inbox/%s/take'] button:not(.primary)", id, id))
-	t.Eventually("the priority item moved", 20*time.Second, func() bool { all := standing(); return len(all) == 1 && all[0] != was })
+	t.Eventually("the priority item moved", 60*time.Second, func() bool { all := standing(); return len(all) == 1 && all[0] != was })
 	steps.add(v, "officer: put the province's priority item first in another session", "2", 2, began)
 }
 
@@ -261,7 +261,7 @@ func (v *visitor) corrects(steps *table, leader *visitor, id string) {
 	corrected := v.waits()
 	steps.add(v, "officer: correct a wrong date in what was sent (sửa và thay)", "4", 4, began)
 	leader.approves(corrected)
-	v.town.Eventually("the new one in the place of the old", 30*time.Second, func() bool {
+	v.town.Eventually("the new one in the place of the old", 60*time.Second, func() bool {
 		flow := v.town.Flow()
 		old, err := flow.Slots(v.Context(), id)
 		if err != nil {
@@ -306,7 +306,7 @@ func (v *visitor) quiets(steps *table) {
 	v.run(chromedp.SetValue("select[name=morning]", "33", chromedp.ByQuery))
 	v.tap("form[action='/poles/DS02/volume'] button")
 	v.tap("form[data-options] button")
-	v.town.Eventually("the box told by its placement", 20*time.Second, func() bool {
+	v.town.Eventually("the box told by its placement", 60*time.Second, func() bool {
 		p := v.town.Placement("DS02")
 		return len(p.Volumes) > 0 && p.Volumes[0].Percent == 33
 	})
@@ -447,7 +447,7 @@ func (v *visitor) everyday(text string) (id string) {
 // itself, in the sessions its writer chose.
 func (v *visitor) stands(id string) {
 	v.Helper()
-	v.town.Eventually("the notice in the plan", 30*time.Second, func() bool {
+	v.town.Eventually("the notice in the plan", 60*time.Second, func() bool {
 		b, err := v.town.Flow().Find(v.Context(), v.town.Leader.Actor(), id)
 		if err != nil {
 			v.Fatal(err)

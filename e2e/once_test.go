@@ -14,6 +14,7 @@ import (
 // TestOnce sends one form again and again, eight times at once and by somebody
 // else: there is one draft, with the words sent last, and it is its writer's.
 func TestOnce(t *testing.T) {
+	t.Parallel()
 	dbtest.EachURL(t, func(t *testing.T, address string) {
 		b := openDeskOn(t, address, true)
 		officer := b.browser(person("canbo", "Lê Thị Mận", dongSay, loa.RightRead, loa.RightWrite))

@@ -55,6 +55,7 @@ func link(t *testing.T, page string) string {
 // TestPeopleDay is running people without a shell: a person with a post in one
 // form, their first day, other rights, a stand-in, a handover, the end.
 func TestPeopleDay(t *testing.T) {
+	t.Parallel()
 	b := strict(t)
 	sen := b.browser(manager())
 
@@ -268,6 +269,7 @@ func noticeFrom(now time.Time) bulletin.Notice {
 
 // TestOffices is the register of offices on its page.
 func TestOffices(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	sen := b.browser(manager())
 	b.wrote("one centre for two communes", func() {
@@ -290,6 +292,7 @@ func TestOffices(t *testing.T) {
 // TestTwoColleagues is a lost telephone: the asker's screen, two colleagues, the
 // way back in, the day of cooling, and that nobody learns who has an account.
 func TestTwoColleagues(t *testing.T) {
+	t.Parallel()
 	b := strict(t)
 	sen, khoi := b.browser(manager()), b.browser(chair())
 	lost := b.browser(person("lost", "Vũ Văn Thực", dongSay, loa.RightWrite, loa.RightPeople, loa.RightRead))
@@ -375,6 +378,7 @@ func TestTwoColleagues(t *testing.T) {
 // TestRecoverByPaper is a printed code: once, slowed down, and of no use to
 // whoever guesses.
 func TestRecoverByPaper(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	man := b.browser(writer())
 	all, err := b.people.PrintCodes(t.Context(), man.id)

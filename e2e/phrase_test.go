@@ -19,6 +19,7 @@ import (
 // the page, approved by two people over the same bytes, and named. One person
 // twice does not do, nor bytes that were changed in between.
 func TestPhrases(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	bach, en := b.browser(chair()), b.browser(chief())
 	at := "/phrases?path=" + string(dongSay)

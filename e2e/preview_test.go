@@ -22,6 +22,7 @@ import (
 // the page, under the pole, on paper; then what was heard, and why. Both
 // databases.
 func TestPreview(t *testing.T) {
+	t.Parallel()
 	dbtest.EachURL(t, func(t *testing.T, address string) { previewed(t, openDeskOn(t, address, true)) })
 }
 
@@ -161,6 +162,7 @@ func previewed(t *testing.T, b *bureau) {
 // commune beyond the field sounds something else in its minute and that people
 // heard the same words before, and on top that the day is long.
 func TestSessionHints(t *testing.T) {
+	t.Parallel()
 	dbtest.EachURL(t, func(t *testing.T, address string) { sessionHints(t, openDeskOn(t, address, true)) })
 }
 
@@ -239,6 +241,7 @@ func (b *bureau) reads(pdf string, want ...string) {
 
 // TestCalendarPage decides a day, adds a market and a term, and takes one back.
 func TestCalendarPage(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	man := b.browser(writer())
 	at := "/calendar?path=" + string(dongSay)

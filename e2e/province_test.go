@@ -106,6 +106,7 @@ func (i *issuer) signIn(address, name string) (back string) {
 // the page that was wanted and never elsewhere, a code good for once, another
 // browser's answer refused, a leaver out within minutes.
 func TestProvince(t *testing.T) {
+	t.Parallel()
 	p := &signon.Provider{Name: "tài khoản tỉnh Lam Xuyên", ID: "loa", Secret: "secret", Client: &http.Client{Timeout: 10 * time.Second}, Clock: loa.WallClock{}}
 	b := openDesk(t, true, func(c *desk.Config) { c.Province = p })
 	p.Return = b.server.URL + "/sign-in/province/callback"

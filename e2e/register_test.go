@@ -28,6 +28,7 @@ func (p *browser) upload(path, name, file string) answer {
 // TestDeskRegisters is the pages of poles, places and tables: each button, what it
 // wrote into the book, and what is refused with its sentence.
 func TestDeskRegisters(t *testing.T) {
+	t.Parallel()
 	b := openDesk(t, true)
 	who := officer()
 	for i := range who.Grants {

@@ -149,6 +149,7 @@ func khoi() loa.Actor {
 // TestRosterBegins is the first day: the owner of the signer's folder puts the
 // passkeys of two keepers on the roster at the command line, and no third.
 func TestRosterBegins(t *testing.T) {
+	t.Parallel()
 	g := openRegistry(t, false)
 	one, two, three := g.colleague(sen()), g.colleague(vinh()), g.colleague(khoi())
 	refused := func(what, want string, args ...string) {
@@ -186,6 +187,7 @@ func TestRosterBegins(t *testing.T) {
 // TestRosterGrows adds a third person through the pages, with two keepers'
 // passkeys over the very bytes, and that person then approves a bulletin.
 func TestRosterGrows(t *testing.T) {
+	t.Parallel()
 	g := openRegistry(t, false)
 	author := g.colleague(writer())
 	one, two, three := g.colleague(sen()), g.colleague(vinh()), g.colleague(khoi())
@@ -310,6 +312,7 @@ func (g *registry) passkey(who loa.Actor) string {
 // note: the second keeper's next click finds the change made and notes it, and a
 // signer that was away is handed the approvals again.
 func TestRosterBehind(t *testing.T) {
+	t.Parallel()
 	g := openRegistry(t, true)
 	one, two := g.colleague(sen()), g.colleague(vinh())
 	for _, p := range []*colleague{one, two} {

@@ -18,6 +18,7 @@ var hidden = regexp.MustCompile(`name="payload" value="([^"]+)"`)
 // becomes bytes, a passkey approves exactly those, and from then on phát ngay
 // outside them is refused by the page and by the speaker's own policy.
 func TestRules(t *testing.T) {
+	t.Parallel()
 	town := e2e.Start(t, e2e.Options{})
 	leader, author := town.Leader.At(town.Servers[0]), town.Author.At(town.Servers[0])
 	at := "?path=" + string(e2e.Commune)

@@ -16,6 +16,7 @@ import (
 // bulletins, one of them twice, goodbye; the pole that is muted stays silent, and
 // its log says why.
 func TestSessionHeard(t *testing.T) {
+	t.Parallel()
 	town := e2e.Start(t, e2e.Options{Agents: 2})
 	ctx, who, leader := t.Context(), town.Author.Actor(), town.Leader.Actor()
 	f := town.Flow()

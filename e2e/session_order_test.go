@@ -66,6 +66,7 @@ const key = "2026-11-23/morning"
 // TestStandingProgramme: tune, greeting, music and goodbye are slots with their
 // own warrants and ids that stay; a session with nothing to say has none.
 func TestStandingProgramme(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.programme()
 		d := w.placed(thon1, "Cổng chùa")
@@ -150,6 +151,7 @@ func (w *station) priorityOf(title string, upper bool) bulletin.Bulletin {
 // TestClash: two priority bulletins of different levels are a choice, which the
 // book keeps; nobody chose in time: the higher level, and the book says that too.
 func TestClash(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		w.placed(thon1, "Cổng chùa")
@@ -188,6 +190,7 @@ func TestClash(t *testing.T) {
 // TestMourning: in days of mourning the programme has no music, and a speaker
 // would refuse it.
 func TestMourning(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.programme()
 		w.placed(thon1, "Cổng chùa")
@@ -207,6 +210,7 @@ func TestMourning(t *testing.T) {
 // TestException: at 23:30 on the night of a dated exception a bulletin plays at
 // once; the next night the same minute is refused.
 func TestException(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		d := w.placed(thon1, "Cổng chùa")
@@ -241,6 +245,7 @@ func TestException(t *testing.T) {
 // TestWanted: sessions chosen while composing are kept after sealing by
 // themselves; one without room is said, and the others are taken.
 func TestWanted(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		w.placed(thon1, "Cổng chùa")
@@ -270,6 +275,7 @@ func TestWanted(t *testing.T) {
 // TestPlaceTogether: eight clicks at once place eight bulletins in one session,
 // none over another and none lost.
 func TestPlaceTogether(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		w.placed(thon1, "Cổng chùa")
@@ -303,6 +309,7 @@ func TestPlaceTogether(t *testing.T) {
 // TestRelay: a relay holds once a second person confirmed it; then the order
 // goes around its minutes.
 func TestRelay(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		w.placed(thon1, "Cổng chùa")
@@ -333,6 +340,7 @@ func TestRelay(t *testing.T) {
 // TestRegulation: sessions are held to the regulation in force; what goes
 // against it is refused until a reason is recorded.
 func TestRegulation(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		g := bulletin.Regulation{Path: dongSay, Number: "31/QĐ-UBND", Minutes: 45, Sessions: 2, From: w.now(),
@@ -360,6 +368,7 @@ func TestRegulation(t *testing.T) {
 // TestDaySet: a session is held on the days its regulation words: not on
 // holidays, also on the full moon, which Monday 23 November 2026 is.
 func TestDaySet(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		fr := bulletin.Frame{Path: dongSay, Part: bulletin.Noon, Name: "Buổi trưa", From: 11 * 60, Until: 11*60 + 30, Days: []int{7}, DaySet: "7 +full"}
@@ -389,6 +398,7 @@ func TestDaySet(t *testing.T) {
 // TestOwnHours: the gate of a pagoda has narrower hours, in its placement, and
 // its speaker refuses what its neighbours play.
 func TestOwnHours(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		d := w.placed(thon1, "Cổng chùa")
@@ -415,6 +425,7 @@ func TestOwnHours(t *testing.T) {
 // TestTestSound: the library's test sound plays at one pole alone, quietly, and
 // not while the pole is muted.
 func TestTestSound(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		code := w.placement(w.placed(thon1, "Cổng chùa").ID).Code

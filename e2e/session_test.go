@@ -12,6 +12,7 @@ import (
 // TestMute: a pole muted by the officer is in the commune's plan with the same
 // commit, ends by itself or when somebody ends it, and stays as evidence.
 func TestMute(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		d := w.placed(thon1, "Cổng chùa")
@@ -63,6 +64,7 @@ func TestMute(t *testing.T) {
 
 // TestMuteTogether: eight clicks at once mute a pole once.
 func TestMuteTogether(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		w.openStation(dongSay)
 		code := w.placement(w.placed(thon1, "Cổng chùa").ID).Code

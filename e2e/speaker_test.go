@@ -18,6 +18,7 @@ import (
 
 // TestPlacement walks a box from its code to its pole, and away again.
 func TestPlacement(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.wants(second(w.register.AddPole(ctx, officer(), speaker.Pole{Path: "vn/98/98999", Name: "Cột", Cap: 70})), loa.NotFound, "unit.unknown")
@@ -100,6 +101,7 @@ func TestPlacement(t *testing.T) {
 // TestConfirmRight: whoever lacks the right is told so before the signer is
 // asked for anything.
 func TestConfirmRight(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		d := w.waiting(thon1, "Cột 1")
@@ -117,6 +119,7 @@ func TestConfirmRight(t *testing.T) {
 
 // TestBare lists the poles where nothing can sound, and no others.
 func TestBare(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		never := w.pole(thon1, "Cột 1")
 		asked := w.waiting(thon1, "Cột 2")
@@ -157,6 +160,7 @@ func TestBare(t *testing.T) {
 // TestRestored: a node put back from an older copy has forgotten which numbers
 // it gave out, and what it makes next is above them all the same.
 func TestRestored(t *testing.T) {
+	t.Parallel()
 	w := build(t, dbtest.SQLite(t)) // PostgreSQL is copied by its own tools
 	ctx := t.Context()
 	w.openStation(dongSay)
@@ -211,6 +215,7 @@ func TestRestored(t *testing.T) {
 
 // TestEnrolRefused: who cannot prove a key gets nothing; who asks twice is one.
 func TestEnrolRefused(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		p := w.pole(thon1, "Cột 1")
@@ -240,6 +245,7 @@ func TestEnrolRefused(t *testing.T) {
 
 // TestMeant: a scope means the placed boxes below it, of no other commune.
 func TestMeant(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		here, there := w.placed(thon1, "Cột 1"), w.placed(benMai, "Cột 2")
 		w.waiting(thon1, "Cột 3")
@@ -276,6 +282,7 @@ func TestMeant(t *testing.T) {
 // TestPolicies: versions rise, places below hear of it, and what holds is the
 // intersection along the path.
 func TestPolicies(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.placed(thon1, "Cột 1")
@@ -343,6 +350,7 @@ func TestPolicies(t *testing.T) {
 // TestBeacon says what is current, and a speaker that knows only the root can
 // follow it.
 func TestBeacon(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		w.wants(second(w.register.Beacon(ctx, dongSay)), loa.NotFound, "unit.unknown")
@@ -383,6 +391,7 @@ func TestBeacon(t *testing.T) {
 
 // TestBeats keeps the last state of each box, and none of strangers.
 func TestBeats(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, w *station) {
 		ctx := t.Context()
 		d := w.placed(thon1, "Cột 1")

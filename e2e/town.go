@@ -126,9 +126,12 @@ vn/98/98011/h/thon-1,,vn/98/98011,hamlet,thon,1,2025-07-01,,
 vn/98/98011/h/thon-2,,vn/98/98011,hamlet,thon,2,2025-07-01,,
 `
 
+// built is what the tests of a process share: the programs, and which addresses
+// were given out, for they run beside each other.
 var built struct {
 	sync.Mutex
-	dir string
+	dir   string
+	ports map[string]bool
 }
 
 // Main runs the tests of a package and takes the programs they built away again.
@@ -361,16 +364,30 @@ func (w *Town) server(i int) *Server {
 	return s
 }
 
-// port finds a free address. A server that is killed and started again must
-// answer where it did before, so it is told the address.
+// port finds a free address that no other test of the process was given. A server
+// that is killed and started again must answer where it did before, so it is told
+// the address.
 func port(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	built.Lock()
+	defer built.Unlock()
+	if built.ports == nil {
+		built.ports = map[string]bool{}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := l.Addr().String()
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if !built.ports[at] {
+			built.ports[at] = true
+			return at
+		}
+	}
 }
 
 var listening = regexp.MustCompile(`http://(\S+), MQTT on \[(\S+)\]`)
@@ -510,7 +527,7 @@ func (w *Town) PutUp(code string) *Agent {
 
 // Digits are the six that a box which asked shows on its front.
 func (w *Town) Digits(pole string) (check string) {
-	w.Eventually("a box that asked for "+pole, 20*time.Second, func() bool {
+	w.Eventually("a box that asked for "+pole, 60*time.Second, func() bool {
 		all, err := w.Register().Waiting(w.T.Context(), w.home)
 		w.must(err)
 		for _, b := range all {
@@ -642,7 +659,7 @@ func (w *Town) Eventually(what string, patience time.Duration, f func() bool) {
 func (w *Town) confirm() {
 	reg := w.Register()
 	ctx := w.T.Context()
-	w.Eventually("all boxes placed and heard", 40*time.Second, func() bool {
+	w.Eventually("all boxes placed and heard", 80*time.Second, func() bool {
 		boxes, err := reg.Boxes(ctx, Commune)
 		w.must(err)
 		ready := 0

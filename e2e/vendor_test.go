@@ -50,6 +50,7 @@ func TestPythonVectors(t *testing.T) {
 // written from docs/wire.md. It enrols, an officer confirms, a notice is sent,
 // and it sounds when the others do; its sealed receipt is taken.
 func TestVendor(t *testing.T) {
+	t.Parallel()
 	program := python(t)
 	town := e2e.Start(t, e2e.Options{Agents: 1})
 	dir := t.TempDir()

@@ -20,6 +20,7 @@ const notice = "UBND xã Đồng Sậy kính mời bà con họp lúc 19h30 tố
 // process on SQLite and in two on PostgreSQL: the notice is made on the first
 // server, half of the speakers stand at the door of the second.
 func TestWalk(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]e2e.Options{
 		"one process on SQLite":                     {Agents: 3},
 		"two processes on PostgreSQL, NATS between": {Agents: 4, Postgres: true, Servers: 2},

@@ -16,6 +16,7 @@ import (
 
 // TestWords walks a word from a wrong reading to the sound that is approved.
 func TestWords(t *testing.T) {
+	t.Parallel()
 	desk := openDesk(t, true)
 	man := desk.browser(writer())
 	const text = "Mời TCT họp tại thôn Đắk Rơn, 7h30 ngày 26/11/2026."
@@ -65,6 +66,7 @@ func between(s, from, to string) string {
 }
 
 func TestWordsRefused(t *testing.T) {
+	t.Parallel()
 	desk := openDesk(t, true)
 	man := desk.browser(writer())
 	form := func(at loa.Path, written, spoken string) url.Values {
@@ -96,6 +98,7 @@ func TestWordsRefused(t *testing.T) {
 }
 
 func TestHearBeforeKeeping(t *testing.T) {
+	t.Parallel()
 	desk := openDesk(t, true)
 	man := desk.browser(writer())
 	form := url.Values{"path": {string(dongSay)}, "text": {"Mời bà con họp lúc 7h30."}, "accent": {"north"}}
@@ -131,6 +134,7 @@ func TestHearBeforeKeeping(t *testing.T) {
 
 // TestDownloadSaysMachine: the copy says what it is, the played form is bare.
 func TestDownloadSaysMachine(t *testing.T) {
+	t.Parallel()
 	desk := openDesk(t, true)
 	man := desk.browser(writer())
 	to := man.led("/bulletins", composed("do", "submit"), "/bulletins/")
@@ -154,6 +158,7 @@ func TestDownloadSaysMachine(t *testing.T) {
 // TestVoiceChosen: the page offers what the engine has, and what was chosen is
 // heard, kept and said.
 func TestVoiceChosen(t *testing.T) {
+	t.Parallel()
 	desk := openDesk(t, true)
 	service := voicetest.NewFPT(t)
 	desk.flow.Speech = voice.FPT{URL: service.URL(), Key: service.Key, Clock: loa.WallClock{}, Every: time.Millisecond}

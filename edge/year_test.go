@@ -39,16 +39,18 @@ func TestYear(t *testing.T) {
 		days, seeds = 365, []uint64{1, 2}
 	}
 	for _, seed := range seeds {
-		y := newYear(t, seed)
-		y.live(days)
-		t.Logf("seed %d, %d days: %d blocks of sound checked, %d of them by a clock that lied; %d slots compared with the preview (%d heard, %d silent), %d beyond it; %d reboots, %d plans",
-			seed, days, y.blocks, y.lied, y.heard+y.silent, y.heard, y.silent, y.beyond, y.reboots, y.version)
-		if t.Failed() { // a breach ends the year early: that it was short is no news
-			return
-		}
-		if y.heard < days || y.silent < days/2 || y.reboots < days/30 {
-			t.Errorf("seed %d: the year was too quiet to prove anything", seed)
-		}
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			y := newYear(t, seed)
+			y.live(days)
+			t.Logf("%d days: %d blocks of sound checked, %d of them by a clock that lied; %d slots compared with the preview (%d heard, %d silent), %d beyond it; %d reboots, %d plans",
+				days, y.blocks, y.lied, y.heard+y.silent, y.heard, y.silent, y.beyond, y.reboots, y.version)
+			if t.Failed() { // a breach ends the year early: that it was short is no news
+				return
+			}
+			if y.heard < days || y.silent < days/2 || y.reboots < days/30 {
+				t.Error("the year was too quiet to prove anything")
+			}
+		})
 	}
 }
 

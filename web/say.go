@@ -47,6 +47,17 @@ func (v View) DayOf(ms int64) string {
 	return v.T(fmt.Sprintf("weekday.%d", (int(t.Weekday())+6)%7+1)) + " " + date
 }
 
+// Session is a session by its key as people say it: "buổi sáng hôm nay"; what was
+// played at once stood in none: "phát ngay hôm nay".
+func (v View) Session(key string) string {
+	date, part, _ := strings.Cut(key, "/")
+	day, err := time.ParseInLocation(time.DateOnly, date, loa.Zone())
+	if err != nil {
+		return key
+	}
+	return v.T("one_session."+part, v.DayOf(day.UnixMilli()))
+}
+
 // LastDay is the day whose end a moment is: "hết hạn phát" lies at midnight, and
 // people mean the day before it.
 func (v View) LastDay(ms int64) string { return v.DayOf(ms - 1) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -192,6 +193,23 @@ func (d *desk) approval(r *http.Request, payload func(y yes) ([]byte, error)) (y
 		return y, fmt.Errorf("approve with the software passkey: %w", err)
 	}
 	return y, nil
+}
+
+// approvalOfPage is approval where the bytes come back from the page: the signer
+// believes them only if they are what the passkey approved.
+func (d *desk) approvalOfPage(r *http.Request) (payload []byte, y yes, err error) {
+	read := func(y yes) ([]byte, error) {
+		b, err := base64.StdEncoding.DecodeString(y.Payload)
+		if err != nil {
+			return nil, loa.Errorf(loa.Invalid, "page.form").Because(err)
+		}
+		return b, nil
+	}
+	if y, err = d.approval(r, read); err != nil {
+		return nil, y, err
+	}
+	payload, err = read(y)
+	return payload, y, err
 }
 
 // done sends the browser on after a change: a form by redirect, a script by a

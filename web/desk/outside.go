@@ -113,7 +113,7 @@ func (d *desk) formData(r *http.Request, typed map[string]string) (from form.Sou
 // sendForm takes what a body filled in. What cannot be taken comes back with
 // everything typed, but for the photo, which no page can put back.
 func (d *desk) sendForm(w http.ResponseWriter, r *http.Request) error {
-	photo, err := web.File(r, "photo", web.BodyPhoto)
+	photo, err := web.File(r, "paper", web.BodyPhoto)
 	if err != nil {
 		return err
 	}

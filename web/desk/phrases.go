@@ -132,18 +132,7 @@ func (d *desk) draftPhrases(w http.ResponseWriter, r *http.Request) error {
 // approvePhrases takes one person's approval of the drafted set. The bytes come
 // back from the page: only those the passkey approved count.
 func (d *desk) approvePhrases(w http.ResponseWriter, r *http.Request) error {
-	read := func(y yes) ([]byte, error) {
-		b, err := base64.StdEncoding.DecodeString(y.Payload)
-		if err != nil {
-			return nil, loa.Errorf(loa.Invalid, "page.form").Because(err)
-		}
-		return b, nil
-	}
-	y, err := d.approval(r, read)
-	if err != nil {
-		return err
-	}
-	payload, err := read(y)
+	payload, y, err := d.approvalOfPage(r)
 	if err != nil {
 		return err
 	}

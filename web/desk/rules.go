@@ -183,18 +183,7 @@ func (d *desk) askPolicy(w http.ResponseWriter, r *http.Request, page rulesPage,
 // the page: the signer believes them only if they are what the passkey approved.
 func (d *desk) approveHours(w http.ResponseWriter, r *http.Request) error {
 	ctx, who := r.Context(), web.Actor(r)
-	read := func(y yes) ([]byte, error) {
-		b, err := base64.StdEncoding.DecodeString(y.Payload)
-		if err != nil {
-			return nil, loa.Errorf(loa.Invalid, "page.form").Because(err)
-		}
-		return b, nil
-	}
-	y, err := d.approval(r, read)
-	if err != nil {
-		return err
-	}
-	payload, err := read(y)
+	payload, y, err := d.approvalOfPage(r)
 	if err != nil {
 		return err
 	}

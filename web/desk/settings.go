@@ -2,6 +2,7 @@ package desk
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -29,10 +30,19 @@ type settingsPage struct {
 	Ask          *asking
 	Payload      string // base64 of the drafted setting
 	Chosen       int
-	Said         string          // of the draft, in words
-	Lately       []journal.Row   // settings sent
+	Said         string // of the draft, in words
+	Lately       []settingRow
 	Tested       []string        // codes of the poles just asked for a test sound
 	NotTested    []settingsFault // and those where it could not be
+}
+
+// settingRow is one setting that was sent.
+type settingRow struct {
+	Hash  string
+	Said  string // in words
+	Poles int
+	At    int64 // UTC ms
+	By    string
 }
 
 // settingsFault is one pole that could not be asked for its test sound.
@@ -85,8 +95,30 @@ func (d *desk) settingsData(r *http.Request) (page settingsPage, err error) {
 		return page, err
 	}
 	page.Rows = slices.DeleteFunc(rows, func(s standing) bool { return s.Box == "" })
-	page.Lately, err = d.Journal(ctx, journal.Filter{Path: at, Verb: "speaker.set", Limit: 10})
-	return page, err
+	book, err := d.Journal(ctx, journal.Filter{Path: at, Verb: "speaker.set", Limit: 10})
+	if err != nil {
+		return page, err
+	}
+	in := d.printer(r)
+	for _, row := range book {
+		var w wire.Warrant
+		if err := json.Unmarshal(row.Data, &w); err != nil {
+			return page, err
+		}
+		page.Lately = append(page.Lately, settingRow{row.Subject, saidSetting(in, *w.Setting), len(w.Poles), row.At.UnixMilli(), row.ActorName})
+	}
+	return page, nil
+}
+
+// saidSetting is what a setting asks of a box.
+func saidSetting(in printer, s wire.Setting) string {
+	switch {
+	case s.Volume > 0:
+		return in.T("settings.do_volume", s.Volume)
+	case s.Logs > 0:
+		return in.T("settings.do_logs", s.Logs)
+	}
+	return in.T("settings.do_restart")
 }
 
 // draftSetting writes the setting for the poles that are ticked and asks for the
@@ -107,18 +139,16 @@ func (d *desk) draftSetting(w http.ResponseWriter, r *http.Request) error {
 	if len(codes) > page.Most {
 		return refuse(loa.Errorf(loa.Invalid, "settings.too_many", len(codes), page.Most))
 	}
-	in := d.printer(r)
 	var s wire.Setting
 	switch page.What {
 	case setVolume:
 		if s.Volume, err = strconv.Atoi(r.PostFormValue("percent")); err != nil || s.Volume < 1 || s.Volume > 100 {
 			return refuse(loa.Errorf(loa.Invalid, "pole.cap", s.Volume))
 		}
-		page.Said = in.T("settings.do_volume", s.Volume)
 	case setLogs:
-		s.Logs, page.Said = logLines, in.T("settings.do_logs", logLines)
+		s.Logs = logLines
 	case setRestart:
-		s.Restart, page.Said = true, in.T("settings.do_restart")
+		s.Restart = true
 	case setTest:
 		return d.testMany(w, r, page, codes)
 	default:
@@ -141,6 +171,7 @@ func (d *desk) draftSetting(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	page.Said = saidSetting(d.printer(r), s)
 	page.Ask, page.Payload, page.Chosen = &ask, base64.StdEncoding.EncodeToString(payload), len(codes)
 	return d.Site.Page(w, r, d.pages, "settings", "settings.title", page)
 }
@@ -165,18 +196,7 @@ func (d *desk) testMany(w http.ResponseWriter, r *http.Request, page settingsPag
 // approveSetting takes the approval. The bytes come back from the page: the signer
 // believes them only if they are what the passkey approved.
 func (d *desk) approveSetting(w http.ResponseWriter, r *http.Request) error {
-	read := func(y yes) ([]byte, error) {
-		b, err := base64.StdEncoding.DecodeString(y.Payload)
-		if err != nil {
-			return nil, loa.Errorf(loa.Invalid, "page.form").Because(err)
-		}
-		return b, nil
-	}
-	y, err := d.approval(r, read)
-	if err != nil {
-		return err
-	}
-	payload, err := read(y)
+	payload, y, err := d.approvalOfPage(r)
 	if err != nil {
 		return err
 	}
@@ -218,16 +238,7 @@ func (d *desk) sentData(r *http.Request) (page sentPage, err error) {
 	if err != nil {
 		return page, err
 	}
-	in := d.printer(r)
-	page.Where = names[0].Name
-	switch s := page.Setting; {
-	case s.Volume > 0:
-		page.Said = in.T("settings.do_volume", s.Volume)
-	case s.Logs > 0:
-		page.Said = in.T("settings.do_logs", s.Logs)
-	default:
-		page.Said = in.T("settings.do_restart")
-	}
+	page.Where, page.Said = names[0].Name, saidSetting(d.printer(r), *page.Setting)
 	return page, nil
 }
 
