@@ -55,7 +55,7 @@ func (v View) Session(key string) string {
 	if err != nil {
 		return key
 	}
-	return v.T("one_session."+part, v.DayOf(day.UnixMilli()))
+	return v.T("session.when."+part, v.DayOf(day.UnixMilli()))
 }
 
 // LastDay is the day whose end a moment is: "hết hạn phát" lies at midnight, and
