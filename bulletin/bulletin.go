@@ -177,6 +177,8 @@ type Flow struct {
 	// Said is called after each commit, with the journal row just written, so
 	// that the committing process speaks it at once.
 	Said func(id string, e journal.Entry)
+
+	receipts receipts
 }
 
 // step is the one shape of a stage: lock and load the noun, let the stage

@@ -135,6 +135,7 @@ func (f *Flow) DraftStop(ctx context.Context, who loa.Actor, id string) (payload
 // StopNow (dừng phát) has the stop sealed and sends it to every place the
 // bulletin means; its slots leave the plans with the same commit.
 func (f *Flow) StopNow(ctx context.Context, who loa.Actor, id, why string, yes wire.Approval) (Bulletin, error) {
+	ctx = db.Ahead(ctx) // somebody waits for silence
 	why, err := reason(why)
 	if err != nil {
 		return Bulletin{}, err

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -267,6 +268,32 @@ func TestServerComesLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	lb.until(t, "out x 3")
+}
+
+// TestFirst: what goes first is heard while a handler is still busy with the rest.
+func TestFirst(t *testing.T) {
+	b := open(t, "")
+	heard, hold := make(chan string, 8), make(chan struct{})
+	defer b.On(bus.Handlers{First: func(topic string) bool { return topic == "now" }, Out: func(topic string, body []byte) {
+		heard <- topic + " " + string(body)
+		if topic == "rest" {
+			<-hold
+		}
+	}})()
+	for _, m := range [][2]string{{"rest", "1"}, {"rest", "2"}, {"now", "3"}} {
+		if err := b.Out(t.Context(), m[0], []byte(m[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := []string{<-heard, <-heard}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"now 3", "rest 1"}, got); diff != "" {
+		t.Error(diff)
+	}
+	close(hold)
+	if got := <-heard; got != "rest 2" {
+		t.Error(got)
+	}
 }
 
 // A listener that does not come back delays nobody and holds only so much.

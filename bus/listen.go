@@ -18,7 +18,10 @@ const (
 // handler runs in its own goroutine, one call at a time, and a slow one delays
 // nobody else.
 type Handlers struct {
-	Out   func(topic string, body []byte) // body is shared: do not change it
+	Out func(topic string, body []byte) // body is shared: do not change it
+	// First names topics that wait behind no other: Out is called for them from a
+	// goroutine of their own. Nil for none.
+	First func(topic string) bool
 	Wake  func()
 	Watch func(Change)
 }
@@ -28,8 +31,11 @@ type message struct {
 	body  []byte
 }
 
-// listener is one set of handlers with its three queues.
+// listener is one set of handlers with its queues.
 type listener struct {
+	isFirst func(topic string) bool
+
+	first queue[message]
 	out   queue[message]
 	wake  queue[struct{}]
 	watch queue[Change]
@@ -41,6 +47,7 @@ type listener struct {
 // called ends by itself; none starts afterwards but one already taken.
 func (b *Bus) On(h Handlers) (stop func()) {
 	l := &listener{
+		isFirst: h.First, first: newQueue[message](h.Out != nil && h.First != nil),
 		out: newQueue[message](h.Out != nil), wake: newQueue[struct{}](h.Wake != nil),
 		watch: newQueue[Change](h.Watch != nil), done: make(chan struct{}),
 	}
@@ -51,7 +58,11 @@ func (b *Bus) On(h Handlers) (stop func()) {
 	}
 	b.listeners[l] = struct{}{}
 	if h.Out != nil {
-		b.running.Go(func() { l.out.serve(l.done, func(m message) { h.Out(m.topic, m.body) }) })
+		out := func(m message) { h.Out(m.topic, m.body) }
+		b.running.Go(func() { l.out.serve(l.done, out) })
+		if h.First != nil {
+			b.running.Go(func() { l.first.serve(l.done, out) })
+		}
 	}
 	if h.Wake != nil {
 		b.running.Go(func() { l.wake.serve(l.done, func(struct{}) { h.Wake() }) })
@@ -86,7 +97,11 @@ func (b *Bus) each(tell func(*listener)) {
 }
 
 func (l *listener) hearOut(m message) {
-	l.out.put(func(waiting []message) []message {
+	to := l.out
+	if l.isFirst != nil && l.isFirst(m.topic) {
+		to = l.first
+	}
+	to.put(func(waiting []message) []message {
 		if len(waiting) == maxOut {
 			l.lost.Add(1)
 			waiting = slices.Delete(waiting, 0, 1)

@@ -30,14 +30,27 @@ type DB struct {
 
 	backend string
 	clock   loa.Clock
-	writer  *sql.DB         // on SQLite one connection: SQLite has one writer, waiting in Go is fair and has no timeout
-	reader  *sql.DB         // the same pool as writer on PostgreSQL
+	writer  *pool           // on SQLite one connection: SQLite has one writer, waiting in Go is fair and has no timeout
+	reader  *pool           // the same pool as writer on PostgreSQL
 	file    string          // SQLite only: where it is
 	direct  *pgx.ConnConfig // PostgreSQL only: for connections outside the pool
 
 	mu      sync.Mutex
 	leading map[string]bool // SQLite only: the jobs that run now
 	failed  atomic.Bool     // SQLite only: the disk failed a write; nothing is written any more
+}
+
+// pool is connections and who may have one next.
+type pool struct {
+	*sql.DB
+	turns turns
+}
+
+// newPool bounds a pool to conns, kept of them for what goes ahead.
+func newPool(d *sql.DB, conns, kept int) *pool {
+	d.SetMaxOpenConns(conns)
+	d.SetMaxIdleConns(conns)
+	return &pool{DB: d, turns: turns{free: conns, kept: kept}}
 }
 
 // Open opens the database at url, brings its schema up to date and checks that
@@ -141,7 +154,11 @@ func (d *DB) Read(ctx context.Context, f func(tx *Tx) error) error {
 // run is one transaction. Waiting for a connection and every statement end with
 // ctx; begin and commit do not, because a commit cut off half-way is a change
 // that may or may not have happened.
-func (d *DB) run(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, f func(tx *Tx) error) error {
+func (d *DB) run(ctx context.Context, pool *pool, opts *sql.TxOptions, f func(tx *Tx) error) error {
+	if err := pool.turns.take(ctx); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer pool.turns.give()
 	conn, t, err := begin(ctx, pool, opts)
 	if err != nil {
 		return err
@@ -169,7 +186,7 @@ func (d *DB) run(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, f func(
 
 // begin finds a connection that works: one that broke while it lay idle shows it
 // only now, and as nothing was done on it, the next may serve.
-func begin(ctx context.Context, pool *sql.DB, opts *sql.TxOptions) (*sql.Conn, *sql.Tx, error) {
+func begin(ctx context.Context, pool *pool, opts *sql.TxOptions) (*sql.Conn, *sql.Tx, error) {
 	for broken := 0; ; broken++ {
 		conn, err := pool.Conn(ctx)
 		if err != nil {

@@ -75,7 +75,7 @@ func (d *DB) migrate(ctx context.Context) error {
 		}
 		defer unlock()
 	}
-	p, err := goose.NewProvider(kind, d.writer, dialect{files, d.backend}, options...)
+	p, err := goose.NewProvider(kind, d.writer.DB, dialect{files, d.backend}, options...)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,12 @@ import (
 )
 
 // postgresConns is how many PostgreSQL connections one process holds: with several
-// processes side by side they stay well under the server's usual hundred.
-const postgresConns = 8
+// processes side by side they stay well under the server's usual hundred. Some are
+// kept for what goes ahead.
+const (
+	postgresConns = 8
+	postgresKept  = 2
+)
 
 // openPostgres opens the pool and refuses a database whose text would sort or
 // compare otherwise than in SQLite.
@@ -35,10 +39,9 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		cfg.ConnectTimeout = 10 * time.Second
 	}
 	conns := stdlib.OpenDB(*cfg)
-	conns.SetMaxOpenConns(postgresConns)
-	conns.SetMaxIdleConns(postgresConns)
 	conns.SetConnMaxLifetime(time.Hour) // after a failover, find the way back to the balanced address
-	d := &DB{backend: postgresBackend, writer: conns, reader: conns, direct: cfg}
+	both := newPool(conns, postgresConns, postgresKept)
+	d := &DB{backend: postgresBackend, writer: both, reader: both, direct: cfg}
 	if err := checkText(ctx, conns); err != nil {
 		_ = d.Close() // the check's error is the one to tell
 		return nil, err

@@ -14,8 +14,9 @@ import (
 	"loa"
 )
 
-// readers is how many SQLite transactions may read at once.
-const readers = 4
+// readers is how many SQLite transactions may read at once, one of them for what
+// goes ahead.
+const readers = 5
 
 // openSQLite opens the file for one writer and several readers.
 func openSQLite(ctx context.Context, file string) (*DB, error) {
@@ -49,10 +50,7 @@ func openSQLite(ctx context.Context, file string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	writer.SetMaxOpenConns(1)
-	reader.SetMaxOpenConns(readers)
-	reader.SetMaxIdleConns(readers)
-	d := &DB{backend: sqliteBackend, file: file, writer: writer, reader: reader, leading: map[string]bool{}}
+	d := &DB{backend: sqliteBackend, file: file, writer: newPool(writer, 1, 0), reader: newPool(reader, readers, 1), leading: map[string]bool{}}
 	if err := writer.PingContext(ctx); err != nil {
 		_ = d.Close() // the ping's error is the one to tell
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -60,6 +61,7 @@ type Door struct {
 	server  *natsd.Server
 	admit   *admission
 	devices *bus.Inside // speaks to devices and hears them
+	now     *bus.Inside // says what cannot wait: the other may have a province's beacons to repeat
 	events  *bus.Inside // hears who left
 	nonces  *nonces
 
@@ -122,6 +124,9 @@ func (d *Door) open(ctx context.Context) error {
 	if d.devices, err = bus.OpenInside(d.server, natsd.DevicesUser, func() {}); err != nil {
 		return err
 	}
+	if d.now, err = bus.OpenInside(d.server, natsd.DevicesUser, func() {}); err != nil {
+		return err
+	}
 	if d.events, err = bus.OpenInside(d.server, natsd.EventsUser, d.recount); err != nil {
 		return err
 	}
@@ -137,12 +142,15 @@ func (d *Door) open(ctx context.Context) error {
 }
 
 // Publish says body once to every device that is connected here and listens to
-// the topic, at QoS 0. A device that is too slow or away learns of it from its
+// the topic, at QoS 0; what sounds on arrival overtakes the rest. A device that is too slow or away learns of it from its
 // next beacon.
 func (d *Door) Publish(topic string, body []byte) error {
 	subject, err := natsd.Subject(topic)
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
+	}
+	if strings.HasPrefix(topic, wire.NowTopic("")) {
+		return d.now.Publish(subject, body)
 	}
 	return d.devices.Publish(subject, body)
 }
@@ -215,7 +223,7 @@ func (d *Door) Close() error {
 		if d.server != nil {
 			d.err = d.server.Close()
 		}
-		for _, in := range []*bus.Inside{d.devices, d.events} {
+		for _, in := range []*bus.Inside{d.devices, d.now, d.events} {
 			if in != nil {
 				in.Close()
 			}

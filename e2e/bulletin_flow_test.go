@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"loa"
 	"loa/bulletin"
+	"loa/db"
 	"loa/seal"
 	"loa/wire"
 )
@@ -259,6 +261,46 @@ func TestReceipts(t *testing.T) {
 		w.ok(err)
 		if ack.Through != 6 {
 			t.Errorf("through %d after revocation", ack.Through)
+		}
+	})
+}
+
+// TestReceiptsAtOnce: what comes at once is written together, each box gets its
+// own answer, and one that cannot be written is refused alone.
+func TestReceiptsAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *station) {
+		ctx := t.Context()
+		s := wire.Slot{ID: loa.NewID(w.clock.Now()), Warrant: loa.Hash([]byte("a warrant of long ago")), Start: w.now()}
+		var boxes []device
+		for i := range 12 {
+			boxes = append(boxes, w.placed(thon1, fmt.Sprint("Cột ", i)))
+		}
+		// The database refuses a second line of this volume.
+		w.ok(w.db.Write(ctx, func(tx *db.Tx) error {
+			_, err := tx.Exec(`CREATE UNIQUE INDEX poison ON playback (volume) WHERE volume = 71`)
+			return err
+		}))
+		one, two := line(1, s), line(2, s)
+		one.Volume, two.Volume = 71, 71
+		entries := w.count(`SELECT COUNT(*) FROM journal`)
+		batches := make([][]byte, len(boxes))
+		for i, b := range boxes {
+			batches[i] = w.receipt(b, line(1, s), line(2, s))
+		}
+		batches[3] = w.receipt(boxes[3], one, two)
+		var all sync.WaitGroup
+		acks, errs := make([]wire.Ack, 2*len(boxes)), make([]error, 2*len(boxes))
+		for i := range acks {
+			all.Go(func() { acks[i], errs[i] = w.flow.Played(ctx, batches[i%len(batches)]) }) // each twice
+		}
+		all.Wait()
+		for i := range acks {
+			if poisoned := i%len(batches) == 3; poisoned != (errs[i] != nil) || !poisoned && acks[i].Through != 2 {
+				t.Errorf("box %d: through %d, %v", i%len(batches), acks[i].Through, errs[i])
+			}
+		}
+		if rows, more := w.count(`SELECT COUNT(*) FROM playback`), w.count(`SELECT COUNT(*) FROM journal`)-entries; rows != 22 || more != 11 {
+			t.Errorf("%d lines, %d entries; want 22, 11", rows, more)
 		}
 	})
 }

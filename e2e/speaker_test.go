@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"loa"
+	"loa/bulletin"
 	"loa/db"
 	"loa/db/dbtest"
 	"loa/seal"
@@ -202,10 +203,12 @@ func TestRestored(t *testing.T) {
 	}
 	above("after the copy", forgotten, before)
 
-	register, flow := *w.register, *w.flow
 	old := dbtest.OpenAt(t, "sqlite:"+file, w.clock)
-	register.DB, flow.DB = old, old
-	restored := &station{t: t, db: old, clock: w.clock, flow: &flow, register: &register, signer: w.signer, ceremony: w.ceremony,
+	register := *w.register
+	register.DB = old
+	flow := &bulletin.Flow{DB: old, Speech: w.flow.Speech, Encoder: w.flow.Encoder, Blobs: w.flow.Blobs, Signer: w.flow.Signer, Grants: w.flow.Grants,
+		Keys: w.flow.Keys, Lexicon: w.flow.Lexicon, Lead: w.flow.Lead, Said: w.flow.Said}
+	restored := &station{t: t, db: old, clock: w.clock, flow: flow, register: &register, signer: w.signer, ceremony: w.ceremony,
 		trust: w.trust, passkeys: w.passkeys}
 	if b := restored.beacon(dongSay); b.PlanVersion != before.Plan || b.Mark != before.Now {
 		t.Fatalf("the copy remembers what came after it: %+v", b)

@@ -30,15 +30,19 @@ func Append(tx *db.Tx, who loa.Actor, e Entry) (id string, err error) {
 		id, tx.NowMS(), who.ID, who.Name, e.Verb, e.Path, e.Subject, string(data)); err != nil {
 		return "", fmt.Errorf("append to journal: %w", err)
 	}
+	var until int64
+	if e.First() {
+		until = tx.NowMS() + headStart.Milliseconds()
+	}
 	rows := make([][]any, len(e.Emits))
 	for i, m := range e.Emits {
 		body := m.Body
 		if body == nil {
 			body = []byte{} // an empty word, not an unknown one
 		}
-		rows[i] = []any{id + "." + strconv.Itoa(i+1), id, m.Topic, body}
+		rows[i] = []any{emitID(id, i), id, m.Topic, body, until}
 	}
-	if err := tx.Insert("outbox", []string{"id", "journal_id", "topic", "body"}, rows); err != nil {
+	if err := tx.Insert("outbox", []string{"id", "journal_id", "topic", "body", "claimed_until"}, rows); err != nil {
 		return "", fmt.Errorf("append to outbox: %w", err)
 	}
 	// gofail: var appended string
@@ -46,6 +50,8 @@ func Append(tx *db.Tx, who loa.Actor, e Entry) (id string, err error) {
 	// select {}
 	return id, nil
 }
+
+func emitID(journalID string, i int) string { return journalID + "." + strconv.Itoa(i+1) }
 
 // check refuses what a later reader could not understand.
 func (e Entry) check(who loa.Actor) error {

@@ -12,7 +12,11 @@
 // all, and whoever hears it must not mind; Pending.ID is the same both times.
 package journal
 
-import "loa"
+import (
+	"slices"
+
+	"loa"
+)
 
 // Entry is one change, as the step that made it tells it.
 type Entry struct {
@@ -27,4 +31,10 @@ type Entry struct {
 type Emit struct {
 	Topic string // a device topic, or a word between processes: "watch…", "wake…"
 	Body  []byte // the bytes for a device topic; empty for a word
+	First bool   // sounds on arrival: whoever commits says it from memory (Own)
+}
+
+// First reports whether the entry lets something out that cannot wait.
+func (e Entry) First() bool {
+	return slices.ContainsFunc(e.Emits, func(m Emit) bool { return m.First })
 }

@@ -298,6 +298,28 @@ func TestClaimOwn(t *testing.T) {
 	})
 }
 
+// TestOwn: a warning is said from memory by who committed it; a sweeper leaves it
+// alone until whoever that was had time, and then says it.
+func TestOwn(t *testing.T) {
+	clock := loa.NewHandClock(time.Unix(1_800_000_000, 0))
+	dbtest.EachAt(t, clock, func(t *testing.T, d *db.DB) {
+		e := words("warrant", "beacon")
+		e.Emits[0].First = true
+		said, lost, other := write(t, d, e), write(t, d, e), write(t, d, words("other"))
+		own := journal.Own(said, e)
+		if diff := cmp.Diff([]string{"warrant", "beacon"}, topics(own)); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		claim(t, d, "sweeper", "other")
+		must(t, journal.Sent(t.Context(), d, "a", ids(own)))
+		clock.Turn(2 * time.Second)
+		left := claim(t, d, "sweeper", "warrant", "beacon")
+		if left[0].JournalID != lost || other == lost {
+			t.Errorf("got %v", left)
+		}
+	})
+}
+
 // A dispatch emits more rows than one statement takes.
 func TestMany(t *testing.T) {
 	const n = 1203

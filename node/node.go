@@ -87,6 +87,7 @@ type Node struct {
 	child    *child
 	province *province.Provider
 	saying   chan spoken
+	warning  chan spoken
 	flushNow chan loa.Path
 	learnNow chan struct{}
 	book     *journal.Chain
@@ -103,7 +104,7 @@ type Node struct {
 // everything opened so far is closed again.
 func Open(ctx context.Context, c Config, o Options) (n *Node, err error) {
 	n = &Node{Config: c, opts: o, clock: o.Clock, log: o.Log, id: loa.NewID(o.Clock.Now()),
-		saying: make(chan spoken, 1024), flushNow: make(chan loa.Path, 1), learnNow: make(chan struct{}, 1), ringNow: make(chan struct{}, 1),
+		saying: make(chan spoken, 1024), warning: make(chan spoken, 1024), flushNow: make(chan loa.Path, 1), learnNow: make(chan struct{}, 1), ringNow: make(chan struct{}, 1),
 		reserve: &db.Reserve{Dir: c.Dir}, failed: make(chan error, 1),
 		in: inbox{beats: map[string]wire.Beat{}, floors: map[string]int64{}, places: map[string]loa.Path{}}}
 	defer func() {
@@ -255,7 +256,7 @@ func (n *Node) Run(ctx context.Context) error {
 	told := ctx
 	ctx, cancel := context.WithCancel(context.WithoutCancel(told))
 	defer cancel()
-	stop := n.bus.On(bus.Handlers{Out: n.out, Wake: func() {}, Watch: n.changed})
+	stop := n.bus.On(bus.Handlers{Out: n.out, First: isNow, Wake: func() {}, Watch: n.changed})
 	defer stop()
 	var wg sync.WaitGroup
 	failed := make(chan error, 8)
@@ -270,6 +271,7 @@ func (n *Node) Run(ctx context.Context) error {
 		work(j.name, func() error { n.repeat(ctx, j); return nil })
 	}
 	work("relay", func() error { return n.relay(ctx) })
+	work("warnings", func() error { return n.warnings(ctx) })
 	work("beacons after a warning", func() error { return n.ring(ctx) })
 	work("beats", func() error { return n.beats(ctx) })
 	if n.child != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"loa"
+	"loa/db"
 	"loa/journal"
 	"loa/wire"
 )
@@ -23,35 +24,92 @@ type spoken struct {
 // said hands a committed row to the relay. It never waits: if the relay is far
 // behind, the sweeper finds the row.
 func (n *Node) said(id string, e journal.Entry) {
+	to := n.saying
+	if e.First() {
+		to = n.warning
+	}
 	select {
-	case n.saying <- spoken{id, e}:
+	case to <- spoken{id, e}:
 	default:
 	}
 }
 
+// isNow reports whether a topic carries what sounds, or stops, on arrival.
+func isNow(topic string) bool { return strings.HasPrefix(topic, wire.NowTopic("")) }
+
 // relay is the door out: it speaks this process's own rows as they commit and
 // sweeps up what others, or a crash, left unsaid. It holds no lock while it
-// speaks; a row is marked only after the bus has it.
+// speaks; a row is marked only after the bus has it. However many rows come, it
+// sweeps.
 func (n *Node) relay(ctx context.Context) error {
+	sweep := n.clock.After(sweepEvery)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case s := <-n.saying:
-			rows, err := journal.ClaimOwn(ctx, n.DB, n.id, lease, []string{s.id})
+			n.sayOwn(ctx, s)
+		case <-sweep:
+			rows, err := journal.Claim(ctx, n.DB, n.id, lease, maxClaim)
 			n.speak(ctx, rows, err)
-			noun, _, _ := strings.Cut(s.entry.Verb, ".")
-			if err := n.bus.Watch(ctx, noun, s.entry.Subject, s.entry.Path); err != nil {
-				n.log.Debug("pages not told", slog.String("error", err.Error()))
-			}
-		case <-n.clock.After(sweepEvery):
-			rows, err := journal.Claim(ctx, n.DB, n.id, lease, 200)
-			n.speak(ctx, rows, err)
+			sweep = n.clock.After(sweepEvery)
 		}
 	}
 }
 
-const sweepEvery = 2 * time.Second
+const (
+	sweepEvery = 2 * time.Second
+	maxClaim   = 200 // rows
+)
+
+// sayOwn speaks a row and those that came with it. Most rows let nothing out, as
+// the ten thousand receipts after a warning: they cost no transaction.
+func (n *Node) sayOwn(ctx context.Context, s spoken) {
+	var ids []string
+	all := []spoken{s}
+	for more := true; more && len(all) < maxClaim; {
+		select {
+		case s := <-n.saying:
+			all = append(all, s)
+		default:
+			more = false
+		}
+	}
+	for _, s := range all {
+		if len(s.entry.Emits) > 0 {
+			ids = append(ids, s.id)
+		}
+	}
+	if len(ids) > 0 {
+		rows, err := journal.ClaimOwn(ctx, n.DB, n.id, lease, ids)
+		n.speak(ctx, rows, err)
+	}
+	for _, s := range all {
+		n.watch(ctx, s)
+	}
+}
+
+// warnings speaks the rows that cannot wait, beside the relay and from memory:
+// before them stand neither other rows nor the database.
+func (n *Node) warnings(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case s := <-n.warning:
+			n.speak(db.Ahead(ctx), journal.Own(s.id, s.entry), nil)
+			n.watch(ctx, s)
+		}
+	}
+}
+
+// watch tells the pages that a row's noun changed.
+func (n *Node) watch(ctx context.Context, s spoken) {
+	noun, _, _ := strings.Cut(s.entry.Verb, ".")
+	if err := n.bus.Watch(ctx, noun, s.entry.Subject, s.entry.Path); err != nil {
+		n.log.Debug("pages not told", slog.String("error", err.Error()))
+	}
+}
 
 func (n *Node) speak(ctx context.Context, rows []journal.Pending, err error) {
 	if err != nil {
@@ -69,7 +127,7 @@ func (n *Node) speak(ctx context.Context, rows []journal.Pending, err error) {
 			continue
 		}
 		sent = append(sent, p.ID)
-		if strings.HasPrefix(p.Topic, wire.NowTopic("")) {
+		if isNow(p.Topic) {
 			select {
 			case n.ringNow <- struct{}{}:
 			default: // it will ring already

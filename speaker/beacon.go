@@ -105,26 +105,38 @@ func liveNow(tx *db.Tx, commune loa.Path) ([]string, error) {
 	return live, nil
 }
 
+// beaconsTogether is of how many communes one transaction makes the beacons:
+// whoever writes next waits for it, and a warning may be next.
+const beaconsTogether = 10
+
 // Beacons makes the beacon of every commune that has devices: the job of one
 // process, every BeaconEvery.
 func (r *Register) Beacons(ctx context.Context) (all []journal.Emit, err error) {
-	err = r.DB.Write(ctx, func(tx *db.Tx) error {
-		all = nil
-		communes, err := db.All(tx, `SELECT path FROM commune ORDER BY path`, nil, scanText)
-		if err != nil {
-			return err
-		}
-		for _, c := range communes {
-			emit, err := WriteBeacon(tx, r.Keys, loa.Path(c))
-			if err != nil {
-				return err
-			}
-			all = append(all, emit)
-		}
-		return nil
+	var communes []string
+	err = r.DB.Read(ctx, func(tx *db.Tx) error {
+		communes, err = db.All(tx, `SELECT path FROM commune ORDER BY path`, nil, scanText)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make beacons: %w", err)
+	}
+	for some := range slices.Chunk(communes, beaconsTogether) {
+		var made []journal.Emit
+		err := r.DB.Write(ctx, func(tx *db.Tx) error {
+			made = nil
+			for _, c := range some {
+				emit, err := WriteBeacon(tx, r.Keys, loa.Path(c))
+				if err != nil {
+					return err
+				}
+				made = append(made, emit)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("make beacons: %w", err)
+		}
+		all = append(all, made...)
 	}
 	return all, nil
 }

@@ -3,6 +3,7 @@ package speaker
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"loa/db"
 	"loa/wire"
@@ -39,14 +40,24 @@ func expectBeats(tx *db.Tx, box string) error {
 	return err
 }
 
-// Beats writes the newest beat of each box in one transaction. A beat of a box
+// beatsTogether is how many beats one transaction writes: whoever writes next
+// waits for it, and a warning may be next.
+const beatsTogether = 500
+
+// Beats writes the newest beat of each box. A beat of a box
 // that is not in the register is dropped: the door would not have let it in,
 // unless it was removed since.
 func (r *Register) Beats(ctx context.Context, beats []wire.Beat) error {
-	if len(beats) == 0 {
-		return nil
+	for some := range slices.Chunk(beats, beatsTogether) {
+		if err := r.writeBeats(ctx, some); err != nil {
+			return fmt.Errorf("write beats: %w", err)
+		}
 	}
-	err := r.DB.Write(ctx, func(tx *db.Tx) error {
+	return nil
+}
+
+func (r *Register) writeBeats(ctx context.Context, beats []wire.Beat) error {
+	return r.DB.Write(ctx, func(tx *db.Tx) error {
 		for _, b := range beats {
 			if _, err := tx.Exec(`INSERT INTO health
 				(box_id, at, state, slot, warrant, why, volume, disk_free, offset_us, clock, plan, version, uptime, offered, progress, progress_why)
@@ -66,8 +77,4 @@ func (r *Register) Beats(ctx context.Context, beats []wire.Beat) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("write beats: %w", err)
-	}
-	return nil
 }

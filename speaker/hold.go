@@ -218,7 +218,7 @@ func HoldNow(tx *db.Tx, keys Keys, w wire.Warrant, sealed []byte) ([]journal.Emi
 		}
 		if topic := wire.NowTopic(at); !said[topic] {
 			said[topic] = true
-			emits = append(emits, journal.Emit{Topic: topic, Body: sealed})
+			emits = append(emits, journal.Emit{Topic: topic, Body: sealed, First: true})
 		}
 	}
 	if slices.ContainsFunc(w.Scope, func(s wire.Place) bool { return s.Path.Commune() == "" }) {

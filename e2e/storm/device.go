@@ -37,9 +37,10 @@ type device struct {
 	session   tls.ClientSessionCache // its own: devices share no tickets
 	slow      atomic.Bool            // reads one byte a second
 
-	mu    sync.Mutex
-	conn  net.Conn
-	lines int64 // receipts given numbers
+	mu     sync.Mutex
+	conn   net.Conn
+	lines  int64       // given numbers
+	unsaid []wire.Line // of them, not yet in a receipt
 }
 
 // MQTT 3.1.1 packets (OASIS, section 3), by the first byte.
@@ -302,14 +303,25 @@ func (d *device) pull(ctx context.Context) error {
 	return nil
 }
 
-// report sends a sealed receipt that a warrant was played.
-func (d *device) report(ctx context.Context, warrant string, started int64) error {
+// played writes a line into the receipt that is still to be sent, and reports
+// whether it is the first: then somebody has to send it. As edge/receipt.go, a
+// device has one receipt under way, with all it heard until then.
+func (d *device) played(warrant string, started int64) (first bool) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.lines++
-	n := d.lines
+	d.unsaid = append(d.unsaid, wire.Line{N: d.lines, Warrant: warrant, Planned: started, Started: started, MS: 2000, Volume: 80, Result: wire.Played,
+		Clock: wire.ClockTrusted, Verified: true})
+	return len(d.unsaid) == 1
+}
+
+// report sends a sealed receipt of what was played.
+func (d *device) report(ctx context.Context) error {
+	d.mu.Lock()
+	lines := d.unsaid
+	d.unsaid = nil
 	d.mu.Unlock()
-	b, err := wire.Encode(wire.Receipt{V: wire.Version, Kind: "receipt", Device: d.card.ID, At: time.Now().UnixMilli(), Lines: []wire.Line{
-		{N: n, Warrant: warrant, Planned: started, Started: started, MS: 2000, Volume: 80, Result: wire.Played, Clock: wire.ClockTrusted, Verified: true}}})
+	b, err := wire.Encode(wire.Receipt{V: wire.Version, Kind: "receipt", Device: d.card.ID, At: time.Now().UnixMilli(), Lines: lines})
 	if err != nil {
 		return err
 	}

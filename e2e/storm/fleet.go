@@ -65,6 +65,7 @@ type answer struct {
 	Gap   time.Duration   // state: longest time a device was without a connection
 	TLS   [2]int64        // handshakes: full, resumed
 	Slow  int             // slow: those that still have a connection
+	Told  int             // receipts acknowledged
 }
 
 // fleet is a process full of devices.
@@ -82,6 +83,8 @@ type fleet struct {
 	up     atomic.Int64
 	full   atomic.Int64
 	again  atomic.Int64
+
+	reported atomic.Int64 // receipts that were acknowledged
 
 	mu      sync.Mutex
 	more    chan struct{} // closed and made anew when something was heard or changed
@@ -177,7 +180,7 @@ func (f *fleet) tell() {
 func (f *fleet) state(a *answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	a.Up, a.Fails, a.Lost = int(f.up.Load()), f.fails, f.losses
+	a.Up, a.Fails, a.Lost, a.Told = int(f.up.Load()), f.fails, f.losses, int(f.reported.Load())
 	a.Again, a.Each, a.TLS = f.back, spreadOf(f.each), [2]int64{f.full.Load(), f.again.Load()}
 	for _, d := range f.back {
 		a.Gap = max(a.Gap, d)
@@ -386,11 +389,13 @@ func (f *fleet) heard(d *device, topic string, body []byte, at time.Time) {
 			}
 		})
 	}
-	if within := f.report.Load(); within > 0 {
+	if within := f.report.Load(); within > 0 && d.played(hash, at.UnixMilli()) {
 		time.AfterFunc(time.Duration(rand.Int64N(within)), func() {
-			if err := d.report(context.Background(), hash, at.UnixMilli()); err != nil {
+			if err := d.report(context.Background()); err != nil {
 				f.failed(err)
+				return
 			}
+			f.reported.Add(1)
 		})
 	}
 }
@@ -474,7 +479,7 @@ func (all Fleets) ask(each func(i int) ask) (sum answer, err error) {
 	wg.Wait()
 	sum.Fails = map[string]int{}
 	for _, a := range answers {
-		sum.Up, sum.Bad, sum.Lost, sum.Slow = sum.Up+a.Up, sum.Bad+a.Bad, sum.Lost+a.Lost, sum.Slow+a.Slow
+		sum.Up, sum.Bad, sum.Lost, sum.Slow, sum.Told = sum.Up+a.Up, sum.Bad+a.Bad, sum.Lost+a.Lost, sum.Slow+a.Slow, sum.Told+a.Told
 		sum.Took, sum.Gap = max(sum.Took, a.Took), max(sum.Gap, a.Gap)
 		sum.At, sum.Again = append(sum.At, a.At...), append(sum.Again, a.Again...)
 		sum.TLS[0], sum.TLS[1] = sum.TLS[0]+a.TLS[0], sum.TLS[1]+a.TLS[1]

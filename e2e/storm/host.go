@@ -65,6 +65,20 @@ func useOf(pid int) (u use, err error) {
 	return u, nil
 }
 
+// children are the processes a process started: a server's signer.
+func children(pid int) (all []int) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is right
+	for _, file := range threads {
+		b, _ := os.ReadFile(file) // a thread that has ended has none
+		for f := range strings.FieldsSeq(string(b)) {
+			if n, err := strconv.Atoi(f); err == nil {
+				all = append(all, n)
+			}
+		}
+	}
+	return all
+}
+
 // Broker is a server that repeats bytes to whoever subscribed.
 type Broker interface {
 	Name() string

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"loa"
 	"loa/db"
@@ -24,6 +25,12 @@ import (
 type warning struct {
 	Payload   []byte
 	Approvals []wire.Approval
+}
+
+// warned is what became of it, and when, in UTC nanoseconds.
+type warned struct {
+	Hash               string
+	Came, Sealed, Kept int64
 }
 
 // RunNode is a child that is a whole node, as `loa serve`, with one call more:
@@ -46,12 +53,12 @@ func RunNode(out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	n, err = node.Open(ctx, c, node.Options{Clock: loa.WallClock{}, Log: log, Self: os.Getenv("LOA_E2E_LOA"), More: func(mux *http.ServeMux) {
 		mux.HandleFunc("POST /storm/warning", func(w http.ResponseWriter, r *http.Request) {
-			hash, err := warn(r, n)
+			done, err := warn(r, n)
 			if err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
-			_, _ = io.WriteString(w, hash) // whoever asked is gone: nobody to tell
+			_ = json.NewEncoder(w).Encode(done) // whoever asked is gone: nobody to tell
 		})
 	}})
 	if err != nil {
@@ -67,22 +74,25 @@ func RunNode(out io.Writer) error {
 	return err
 }
 
-func warn(r *http.Request, n *node.Node) (hash string, err error) {
+func warn(r *http.Request, n *node.Node) (done warned, err error) {
+	done.Came = time.Now().UnixNano()
 	var q warning
 	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
-		return "", err
+		return done, err
 	}
-	sealed, err := n.Signer.Seal(r.Context(), wire.WarrantType, q.Payload, q.Approvals)
+	ctx := db.Ahead(r.Context())
+	sealed, err := n.Signer.Seal(ctx, wire.WarrantType, q.Payload, q.Approvals)
 	if err != nil {
-		return "", err
+		return done, err
 	}
+	done.Sealed = time.Now().UnixNano()
 	w, err := wire.ReadWarrant(q.Payload)
 	if err != nil {
-		return "", err
+		return done, err
 	}
 	var id string
 	e := journal.Entry{Verb: "bulletin.dispatched", Path: w.Issuer, Subject: loa.Hash(sealed)}
-	err = n.DB.Write(r.Context(), func(tx *db.Tx) (err error) {
+	err = n.DB.Write(ctx, func(tx *db.Tx) (err error) {
 		if e.Emits, err = speaker.HoldNow(tx, n.Bulletins.Keys, w, sealed); err != nil {
 			return err
 		}
@@ -92,5 +102,6 @@ func warn(r *http.Request, n *node.Node) (hash string, err error) {
 	if err == nil {
 		n.Bulletins.Said(id, e)
 	}
-	return e.Subject, err
+	done.Hash, done.Kept = e.Subject, time.Now().UnixNano()
+	return done, err
 }

@@ -30,11 +30,14 @@ func TestMain(m *testing.M) {
 }
 
 // many is how many devices a test takes: LOA_STORM_DEVICES, or few.
-func many(few int) int {
-	if n, err := strconv.Atoi(os.Getenv("LOA_STORM_DEVICES")); err == nil {
+func many(few int) int { return number("LOA_STORM_DEVICES", few) }
+
+// number is a setting of a test from the environment, or the usual one.
+func number(name string, usual int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
 		return n
 	}
-	return few
+	return usual
 }
 
 func must[T any](t *testing.T) func(v T, err error) T {

@@ -70,7 +70,7 @@ func TestReconnect(t *testing.T) {
 		return ask{Do: "state", Want: (to - from) / 2, Patience: back}
 	}))
 	in := must[answer](t)(fleets.ask(func(int) ask { return ask{Do: "state"} }))
-	posted, hash, err := p.warn()
+	posted, done, err := p.warn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestReconnect(t *testing.T) {
 	}))
 	took := time.Since(began)
 	u = must[use](t)(useOf(p.Servers[0].PID()))
-	heard := must[answer](t)(fleets.ask(func(int) ask { return ask{Do: "heard", Hash: hash, Patience: time.Second} }))
+	heard := must[answer](t)(fleets.ask(func(int) ask { return ask{Do: "heard", Hash: done.Hash, Patience: time.Second} }))
 	var late []time.Duration
 	for _, at := range heard.At {
 		late = append(late, time.Duration(at-posted.UnixNano()))

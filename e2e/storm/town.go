@@ -139,8 +139,8 @@ func (p *Province) makeSiren() error {
 }
 
 // warn has two people approve an emergency for the whole province and posts the
-// second yes. It answers when that was, and the hash of what was sealed.
-func (p *Province) warn() (posted time.Time, hash string, err error) {
+// second yes. It answers when that was, and what the node did when.
+func (p *Province) warn() (posted time.Time, done warned, err error) {
 	now := time.Now()
 	w := wire.Warrant{V: wire.Version, Kind: "play", ID: loa.NewID(now), Class: wire.Emergency, Issuer: province, Author: p.Leader.ID,
 		Title: "Khẩn cấp: nước sông lên nhanh, bà con rời bãi sông ngay", Scope: []wire.Place{{Path: province}},
@@ -151,26 +151,26 @@ func (p *Province) warn() (posted time.Time, hash string, err error) {
 		return err
 	})
 	if err != nil {
-		return posted, "", err
+		return posted, done, err
 	}
 	payload, err := wire.Encode(w)
 	if err != nil {
-		return posted, "", err
+		return posted, done, err
 	}
 	body, err := json.Marshal(warning{payload, []wire.Approval{p.Leader.Yes(payload), p.Second.Yes(payload)}})
 	if err != nil {
-		return posted, "", err
+		return posted, done, err
 	}
 	ctx, cancel := context.WithTimeout(p.T.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Servers[0].URL+"/storm/warning", bytes.NewReader(body))
 	if err != nil {
-		return posted, "", err
+		return posted, done, err
 	}
 	posted = time.Now()
 	resp, err := p.http.Do(req)
 	if err != nil {
-		return posted, "", err
+		return posted, done, err
 	}
 	defer resp.Body.Close()
 	said, err := io.ReadAll(resp.Body)
@@ -178,9 +178,9 @@ func (p *Province) warn() (posted time.Time, hash string, err error) {
 		err = errors.New(string(said))
 	}
 	if err != nil {
-		return posted, "", err
+		return posted, done, err
 	}
-	return posted, string(said), err
+	return posted, done, json.Unmarshal(said, &done)
 }
 
 // trusting is a client of pages that believes the certificate.
