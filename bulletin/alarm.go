@@ -131,6 +131,7 @@ func mayAlarm(who loa.Actor, place loa.Path) error {
 // DraftAlarm fixes the bytes of an alarm that two people may then approve. Own words are
 // spoken first, to be heard; without any, what the speakers keep is said.
 func (f *Flow) DraftAlarm(ctx context.Context, who loa.Actor, n NewAlarm) (a Alarm, err error) {
+	ctx = db.Ahead(ctx)
 	if err := mayAlarm(who, n.Path); err != nil {
 		return a, err
 	}
@@ -238,6 +239,7 @@ func (a Alarm) entry(verb string, data any) journal.Entry {
 // order of the same place was given out meanwhile, its number has passed this one's: it
 // is written anew and both are asked again (alarm.again).
 func (f *Flow) ApproveAlarm(ctx context.Context, who loa.Actor, id string, payload []byte, yes wire.Approval) (sounds bool, err error) {
+	ctx = db.Ahead(ctx)
 	a, err := f.Alarm(ctx, who, id)
 	if err != nil {
 		return false, err
@@ -365,6 +367,7 @@ func (f *Flow) TakeBackAlarm(ctx context.Context, who loa.Actor, id string) erro
 // DraftAlarmStop writes the stop of an alarm and returns its bytes for a person's
 // passkey: one person is enough to silence.
 func (f *Flow) DraftAlarmStop(ctx context.Context, who loa.Actor, id string) (payload []byte, err error) {
+	ctx = db.Ahead(ctx)
 	a, err := f.Alarm(ctx, who, id)
 	if err != nil {
 		return nil, err
@@ -403,6 +406,7 @@ func (f *Flow) DraftAlarmStop(ctx context.Context, who loa.Actor, id string) (pa
 
 // StopAlarm has the stop sealed and sends it wherever the alarm went.
 func (f *Flow) StopAlarm(ctx context.Context, who loa.Actor, id string, yes wire.Approval) error {
+	ctx = db.Ahead(ctx)
 	a, err := f.Alarm(ctx, who, id)
 	if err != nil {
 		return err
