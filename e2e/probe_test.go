@@ -276,7 +276,7 @@ func (f *thief) mosquitto(t *testing.T) {
 		}
 		for line := range strings.Lines(string(out)) {
 			codes, ok := strings.CutPrefix(strings.TrimSpace(line), "Subscribed (mid: 1): ")
-			for _, code := range strings.Split(codes, ", ") {
+			for code := range strings.SplitSeq(codes, ", ") {
 				if ok && code != "128" {
 					t.Errorf("granted %s of %v", codes, topics)
 				}

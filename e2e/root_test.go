@@ -232,7 +232,7 @@ func results(log []bulletin.Playback, want wire.Result) (n int) {
 
 func fetched(t *testing.T, url string) (roots [][]byte) {
 	t.Helper()
-	res, err := http.Get(url) //nolint:noctx // a test's own server
+	res, err := http.Get(url)
 	must(t, err)
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)

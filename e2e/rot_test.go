@@ -55,7 +55,8 @@ func TestRot(t *testing.T) {
 		if len(b) == 0 {
 			continue
 		}
-		damaged, how := slices.Clone(b), ""
+		damaged := slices.Clone(b)
+		var how string
 		if r.IntN(8) == 0 {
 			damaged = damaged[:r.IntN(len(b))]
 			how = fmt.Sprintf("cut off at %d of %d", len(damaged), len(b))

@@ -264,7 +264,7 @@ func (w *clockwork) note() { w.a.note(<-w.a.player.events) }
 
 func (w *clockwork) more() {
 	take(w.a.receipts.more)
-	if w.tellAt == never {
+	if w.tellAt.Equal(never) {
 		w.tellAt = w.at.Add(upTo(w.a.cfg.ReceiptDelay))
 	}
 }

@@ -148,7 +148,7 @@ func (e *enemy) heard(j *job) {
 		return
 	case !strings.HasPrefix(string(commune)+"/h/a/", string(w.Scope[0].Path)+"/"):
 		bad("it is for others")
-	case at < w.From-5000 && !(e.keys && w.Now) || at >= w.Until: // who says the time may set it back after it was taken in its time
+	case at < w.From-5000 && (!e.keys || !w.Now) || at >= w.Until: // who says the time may set it back after it was taken in its time
 		bad("its warrant does not hold")
 	case e.stopped[j.hash] != 0 && e.stopped[j.hash] < e.p.now():
 		bad("a stop holds")

@@ -287,7 +287,7 @@ func (l Launcher) start(file string) (*running, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start program: %w", err)
 	}
-	cmd := exec.Command(file, l.Args[1:]...) // its hash was checked; it lives as long as it likes
+	cmd := exec.Command(file, l.Args[1:]...) //nolint:noctx // its hash was checked; it lives as long as it likes
 	cmd.Env = append(l.Env, LaunchedBy+"="+l.Self, ProveOn+"=3")
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = os.Stdout, os.Stderr, []*os.File{w}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // two agents must never sound together

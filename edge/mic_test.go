@@ -56,7 +56,7 @@ func TestMic(t *testing.T) {
 	n := newTown(t)
 	n.mic = true
 	c := n.config(t.TempDir())
-	short, err := os.MkdirTemp("", "mic") // a socket's name has 108 bytes
+	short, err := os.MkdirTemp("", "mic") //nolint:usetesting // a socket's name has 108 bytes
 	if err != nil {
 		t.Fatal(err)
 	}

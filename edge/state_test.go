@@ -23,8 +23,8 @@ func TestClone(t *testing.T) {
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i))
+		for _, field := range v.Fields() {
+			fill(field)
 		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))

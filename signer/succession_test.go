@@ -81,8 +81,8 @@ func TestSuccession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := next
-	real.Demo = false
+	inForce := next
+	inForce.Demo = false
 	unreal := given[0]
 	unreal.Paths = []loa.Path{"vn/01"}
 	other := given[0]
@@ -97,7 +97,7 @@ func TestSuccession(t *testing.T) {
 		{"sealed by the old root alone", "seal.unknown_key", w.paper(root, &next, given, old)},
 		{"one of two holders", "seal.unknown_key", w.paper(root, &next, given, old, keys[0])},
 		{"a thief beside them", "seal.unknown_key", w.paper(root, &next, given, old, keys[0], thief)},
-		{"a real root after a demonstration's", "root.demo", w.paper(root, &real, given, old, keys[0], keys[1])},
+		{"a real root after a demonstration's", "root.demo", w.paper(root, &inForce, given, old, keys[0], keys[1])},
 		{"a place no demonstration has", "delegation.demo_only", w.paper(root, &next, []seal.Delegation{unreal}, old, keys[0], keys[1])},
 		{"another's key in the place of ours", "root.leaves_silent", w.paper(root, &next, []seal.Delegation{other}, old, keys[0], keys[1])},
 		{"a delegation that begins later", "root.leaves_silent", w.paper(root, &next, []seal.Delegation{late}, old, keys[0], keys[1])},

@@ -44,7 +44,7 @@ type told struct{ Server, Code, Dir string }
 // prepared it.
 func Settle(name string, n int) (*Island, error) {
 	i := &Island{Name: name, near: fmt.Sprintf("link%d", n), addr: fmt.Sprintf("10.98.%d.2", n)}
-	i.cmd = exec.Command(os.Args[0], "-test.run=^$") //nolint:gosec // ourselves
+	i.cmd = exec.Command(os.Args[0], "-test.run=^$") // ourselves
 	i.cmd.Env = append(os.Environ(), role+"="+name)
 	i.cmd.Stderr = os.Stderr
 	i.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
@@ -89,7 +89,7 @@ func Mainland() error {
 
 func run(line string) error {
 	words := strings.Fields(line)
-	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil { //nolint:gosec // our own lines
+	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil { // our own lines
 		return fmt.Errorf("%s: %w: %s", line, err, out)
 	}
 	return nil

@@ -80,7 +80,7 @@ func TestIslands(t *testing.T) {
 // again runs this test in a process with an empty network, which ends with it.
 func again(t *testing.T) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestIslands$", "-test.v", fmt.Sprint("-boxes=", *boxes), fmt.Sprint("-plays=", *plays)) //nolint:gosec // ourselves
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestIslands$", "-test.v", fmt.Sprint("-boxes=", *boxes), fmt.Sprint("-plays=", *plays)) // ourselves
 	cmd.Env = append(os.Environ(), inside+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
