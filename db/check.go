@@ -5,6 +5,20 @@ import (
 	"fmt"
 )
 
+// Version is what the database calls itself and which it is: "SQLite" and
+// "3.51.3", "PostgreSQL" and "15.4". loa doctor compares it with the oldest taken.
+func (d *DB) Version(ctx context.Context) (name, version string, err error) {
+	name, query := "SQLite", `SELECT sqlite_version()`
+	if d.backend == postgresBackend {
+		name, query = "PostgreSQL", `SELECT current_setting('server_version')`
+	}
+	err = d.Read(ctx, func(tx *Tx) error { return tx.Row(query).Scan(&version) })
+	if err != nil {
+		return name, "", fmt.Errorf("ask version: %w", err)
+	}
+	return name, version, nil
+}
+
 // Check has SQLite look at every page and at every reference between rows and
 // gives what is wrong, in its words. PostgreSQL does that itself where the
 // cluster was made with data checksums; where it was not, that is what is wrong.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -49,13 +48,14 @@ func doctor(ctx context.Context, a *app) error {
 	checkDatabase(ctx, c, say)
 	checkSounds(ctx, c, say)
 	checkKeys(ctx, c, say)
-	for _, program := range []string{"ffmpeg", "espeak-ng", "pdftotext"} {
-		path, err := exec.LookPath(program)
-		if err != nil {
-			say(false, program+" is not installed")
-			continue
-		}
-		say(true, program+": "+path)
+	for _, f := range programs() {
+		say(f.look(ctx))
+	}
+	checkLinked(say)
+	if a.memory > 0 {
+		say(true, fmt.Sprintf("memory: a tool or server started like this keeps below %d MB", a.memory>>20))
+	} else {
+		say(true, "memory: no limit is set; give the unit MemoryMax, and the server keeps to three quarters of it")
 	}
 	checkVoice(ctx, c, say)
 	report, err := sound.Probe(ctx, sound.Encoder{FFmpeg: "ffmpeg", Self: a.self})
@@ -81,7 +81,16 @@ func checkDatabase(ctx context.Context, c node.Config, say func(bool, string)) {
 		say(false, "database: "+err.Error())
 		return
 	}
-	say(true, "database answers: "+d.Backend())
+	name, version, err := d.Version(ctx)
+	for _, f := range databases() {
+		if f.name == name {
+			ok, says := f.judge("database answers: "+name, version)
+			say(ok, says)
+		}
+	}
+	if err != nil {
+		say(false, "database: "+err.Error())
+	}
 	if err := d.Close(); err != nil {
 		say(false, "database: "+err.Error())
 	}

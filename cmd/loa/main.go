@@ -34,6 +34,7 @@ type app struct {
 	errs   io.Writer
 	log    *slog.Logger
 	self   string
+	memory int64 // bytes the program keeps below, 0 for no limit
 }
 
 func commands() []command {
@@ -82,7 +83,7 @@ func run() int {
 			return 2
 		}
 	}
-	a := &app{getenv: os.Getenv, in: os.Stdin, out: os.Stdout, errs: os.Stderr, self: self,
+	a := &app{getenv: os.Getenv, in: os.Stdin, out: os.Stdout, errs: os.Stderr, self: self, memory: keepBelow(os.DirFS("/"), os.Getenv),
 		log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}
 	if len(os.Args) < 2 || os.Args[1] == "help" || os.Args[1] == "--help" || os.Args[1] == "-h" {
 		usage(os.Stdout)
