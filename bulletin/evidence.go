@@ -179,7 +179,7 @@ func (f *Flow) Totals(ctx context.Context, who loa.Actor, q LogQuery) (all []Tot
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
 		for _, degree := range Degrees() {
 			t := Totals{Degree: degree}
-			if err := tx.Row(`SELECT COUNT(*), COALESCE(SUM(CASE WHEN playback.result = 'played' THEN 1 ELSE 0 END), 0),
+			if err := tx.Row(db.Anew+`SELECT COUNT(*), COALESCE(SUM(CASE WHEN playback.result = 'played' THEN 1 ELSE 0 END), 0),
 					COALESCE(SUM(CASE WHEN playback.why = ? THEN 1 ELSE 0 END), 0)`+q.tables()+` WHERE `+strings.Join(where, " AND ")+` AND playback.degree = ?`,
 				append(append([]any{wire.WhyMuted}, args...), degree)...).Scan(&t.Lines, &t.Played, &t.Muted); err != nil {
 				return err

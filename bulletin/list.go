@@ -103,7 +103,7 @@ func (f *Flow) List(ctx context.Context, who loa.Actor, q Query) (all []Bulletin
 	}
 	args = append(args, q.Limit)
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, `SELECT `+columns+` FROM bulletin WHERE `+strings.Join(where, " AND ")+` ORDER BY `+order+` DESC LIMIT ?`, args, scan)
+		all, err = db.All(tx, db.Anew+`SELECT `+columns+` FROM bulletin WHERE `+strings.Join(where, " AND ")+` ORDER BY `+order+` DESC LIMIT ?`, args, scan)
 		if err != nil {
 			return err
 		}
@@ -258,7 +258,7 @@ func (f *Flow) Log(ctx context.Context, who loa.Actor, q LogQuery) (all []Playba
 	where, args := q.narrow()
 	args = append(args, min(q.Limit, 5000), max(0, q.Offset))
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, `SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id,
+		all, err = db.All(tx, db.Anew+`SELECT playback.box_id, playback.n, playback.slot, playback.warrant, playback.bulletin_id,
 				COALESCE(bulletin.title, alarm.title, ''), COALESCE(alarm.id, ''), playback.planned, playback.started, playback.ms, playback.skew_us, playback.volume,
 				playback.result, playback.why, playback.clock, playback.verified, playback.degree, playback.received_at, page.name, page.code,
 				COALESCE((SELECT 1 FROM rendition WHERE rendition.bulletin_id = bulletin.id AND rendition.media <> '' AND rendition.kept_months = 0 LIMIT 1), 0)
@@ -326,7 +326,7 @@ func (f *Flow) Quiet(ctx context.Context, who loa.Actor, place loa.Path, since t
 	}
 	from, to := db.PrefixRange(string(place))
 	err = f.DB.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, `SELECT path FROM commune WHERE (path = ? OR (path >= ? AND path < ?))
+		all, err = db.All(tx, db.Anew+`SELECT path FROM commune WHERE (path = ? OR (path >= ? AND path < ?))
 			AND EXISTS (SELECT 1 FROM box WHERE box.path = commune.path AND box.state = 'placed')
 			AND NOT EXISTS (SELECT 1 FROM box CROSS JOIN playback
 				WHERE box.path = commune.path AND playback.box_id = box.id AND playback.planned >= ? AND playback.result = ?)

@@ -31,10 +31,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	cfg.RuntimeParams["synchronous_commit"] = "on" // whatever the server's default: we acknowledge after commit
 	cfg.RuntimeParams["application_name"] = "loa"
 	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "60s" // a process that hangs gives its locks back
-	// A plan for any place would walk the country to show one commune; and code is
-	// compiled for longer than our statements run.
-	cfg.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
-	cfg.RuntimeParams["jit"] = "off"
+	cfg.RuntimeParams["jit"] = "off"                                 // it compiles for longer than our statements run
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 10 * time.Second
 	}

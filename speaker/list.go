@@ -108,7 +108,7 @@ func (r *Register) Poles(ctx context.Context, q PoleQuery) (all []Standing, err 
 		}
 		where, args := q.narrow(tx.NowMS())
 		args = append(append(at, args...), q.Limit, max(0, q.Offset))
-		all, err = db.All(tx, `SELECT `+standingColumns+from+where+` ORDER BY pole.path, pole.name_sort, pole.id LIMIT ? OFFSET ?`, args, scanStanding)
+		all, err = db.All(tx, db.Anew+`SELECT `+standingColumns+from+where+` ORDER BY pole.path, pole.name_sort, pole.id LIMIT ? OFFSET ?`, args, scanStanding)
 		return err
 	})
 	return all, err
@@ -192,14 +192,14 @@ func (r *Register) Count(ctx context.Context, place loa.Path) (s Sums, err error
 		const boxed = `EXISTS (SELECT 1 FROM box WHERE box.pole_id = pole.id AND box.state = '` + Placed + `')`
 		const muted = `EXISTS (SELECT 1 FROM mute WHERE mute.pole = pole.code AND mute.from_ms <= ? AND mute.until_ms > ?)`
 		var bare int
-		if err := tx.Row(`SELECT COUNT(*), COALESCE(SUM(pole.horns), 0), COALESCE(SUM(CASE WHEN `+boxed+` OR `+muted+` THEN 0 ELSE 1 END), 0)
+		if err := tx.Row(db.Anew+`SELECT COUNT(*), COALESCE(SUM(pole.horns), 0), COALESCE(SUM(CASE WHEN `+boxed+` OR `+muted+` THEN 0 ELSE 1 END), 0)
 			FROM pole WHERE pole.removed_at IS NULL`+in, append([]any{now, now}, at...)...).Scan(&s.Poles, &s.Horns, &bare); err != nil {
 			return err
 		}
 		s.By = map[string]int{NoBox: bare}
 		count := func(state, from string, args ...any) error {
 			var n int
-			err := tx.Row(`SELECT COUNT(*)`+from, args...).Scan(&n)
+			err := tx.Row(db.Anew+`SELECT COUNT(*)`+from, args...).Scan(&n)
 			s.By[state] = n
 			return err
 		}
@@ -264,7 +264,7 @@ func (r *Register) SilentSince(ctx context.Context, place loa.Path, since time.T
 	const silent = ` AND hush.until IS NULL AND health.at < ? AND (health.at > 0 OR box.made_at < ?)`
 	err = r.DB.Read(ctx, func(tx *db.Tx) error {
 		from, args := callingAt(tx, place)
-		all, err = db.All(tx, `SELECT COUNT(*) OVER (), `+standingColumns+from+silent+` ORDER BY health.at, pole.id LIMIT ?`,
+		all, err = db.All(tx, db.Anew+`SELECT COUNT(*) OVER (), `+standingColumns+from+silent+` ORDER BY health.at, pole.id LIMIT ?`,
 			append(args, since.UnixMilli(), since.UnixMilli(), limit), func(scan func(...any) error) (Standing, error) {
 				return scanStanding(func(to ...any) error { return scan(append([]any{&count}, to...)...) })
 			})
