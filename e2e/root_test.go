@@ -207,7 +207,7 @@ func TestRootCeremony(t *testing.T) {
 	}
 
 	// The overlap is over: what the old authority seals is silent everywhere.
-	town.Eventually("the overlap to end", overlap, func() bool { return time.Since(drafted) > overlap && len(told().Trust) == before })
+	town.Eventually("the overlap to end", overlap+time.Minute, func() bool { return time.Since(drafted) > overlap && len(told().Trust) == before })
 	became("the second authority is over", says(), wire.Refused, "seal.unknown_key", 3)
 	if v := verbs(t, town, next.Fingerprint()); len(v) != 1 || v[0] != "root.rotated" {
 		t.Errorf("the journal says %v", v)

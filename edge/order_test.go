@@ -876,6 +876,10 @@ func (h *history) end(o *oracle, n *node, p *pole) {
 			q.From > dawn+heals-60_000 || q.Until < dawn+last {
 			continue
 		}
+		elsewhere := func(l wire.Line) bool { return l.Warrant == q.hash && l.Why == "slot.outside_scope" }
+		if slices.ContainsFunc(n.lines, elsewhere) { // answered where the box was placed then
+			continue
+		}
 		if o.starts[q.hash] == 0 && o.robbed(n.lines, q.hash) < attempts {
 			o.fault("%s did not sound, though it is live", q.name)
 		}

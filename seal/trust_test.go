@@ -138,7 +138,7 @@ func TestTrust(t *testing.T) {
 			w.edit = func(e *seal.Envelope) { e.Signatures[0].KeyID = key("commune").ID }
 		}, "seal.unknown_key"},
 		{"the root itself", func(w *world) { w.by = []seal.Key{key("root")} }, "seal.unknown_key"},
-		{"nobody", func(w *world) { w.by = nil }, "document.null"},
+		{"nobody", func(w *world) { w.by = nil }, "seal.signatures"},
 		{"a stranger beside the right key", func(w *world) { w.by = []seal.Key{key("commune"), key("stranger")} }, "seal.signatures"},
 		{"the right key twice", func(w *world) {
 			w.edit = func(e *seal.Envelope) { e.Signatures = append(e.Signatures, e.Signatures[0]) }
