@@ -24,37 +24,15 @@ import (
 // release makes, seals and brings in programs for boxes. Everything but import
 // and list is done on a machine without a network, with keys that lie in a safe.
 func release(ctx context.Context, a *app) error {
-	if len(a.args) == 0 {
-		return errUsage
-	}
-	stage, ok := map[string]func(context.Context, *app, *flag.FlagSet) error{
+	return a.staged(ctx, "release", map[string]stage{
 		"key": releaseKey, "trust": releaseTrust, "make": releaseMake, "seal": releaseSeal, "join": releaseJoin,
 		"import": releaseImport, "list": releaseList,
-	}[a.args[0]]
-	if !ok {
-		return errUsage
-	}
-	f := flag.NewFlagSet("release "+a.args[0], flag.ContinueOnError)
-	f.SetOutput(a.errs)
-	return stage(ctx, a, f)
+	})
 }
 
 // releaseKey makes a release key: a file for the safe, closed like a root's.
 func releaseKey(_ context.Context, a *app, f *flag.FlagSet) error {
-	out := f.String("o", "", "file to make")
-	name := f.String("name", "", "whose key it is")
-	if err := f.Parse(a.args[1:]); err != nil || *out == "" || *name == "" {
-		return errUsage
-	}
-	file, root, err := signer.NewRoot("release "+*name, false, []byte(a.getenv("LOA_RELEASE_PASSPHRASE")))
-	if err != nil {
-		return err
-	}
-	if err := writeNew(*out, file); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(a.out, "%s\n", root.Keys[0])
-	return err
+	return a.makeKey(f, "release ", "LOA_RELEASE_PASSPHRASE")
 }
 
 // releaseTrust has the root let release keys seal programs for a place.

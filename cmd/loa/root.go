@@ -23,36 +23,14 @@ import (
 // root is the ceremony of another root: draft at the server, seal at each holder's
 // machine without a network, take at the server. docs/operate.md tells it in order.
 func root(ctx context.Context, a *app) error {
-	if len(a.args) == 0 {
-		return errUsage
-	}
-	stage, ok := map[string]func(context.Context, *app, *flag.FlagSet) error{
+	return a.staged(ctx, "root", map[string]stage{
 		"key": rootKey, "draft": rootDraft, "show": rootShow, "seal": rootSeal, "take": rootTake,
-	}[a.args[0]]
-	if !ok {
-		return errUsage
-	}
-	f := flag.NewFlagSet("root "+a.args[0], flag.ContinueOnError)
-	f.SetOutput(a.errs)
-	return stage(ctx, a, f)
+	})
 }
 
 // rootKey makes one holder's key: a file for the safe.
 func rootKey(_ context.Context, a *app, f *flag.FlagSet) error {
-	out := f.String("o", "", "file to make")
-	name := f.String("name", "", "whose key it is")
-	if err := f.Parse(a.args[1:]); err != nil || *out == "" || *name == "" {
-		return errUsage
-	}
-	file, made, err := signer.NewRoot(*name, false, []byte(a.getenv("LOA_ROOT_PASSPHRASE")))
-	if err != nil {
-		return err
-	}
-	if err := writeNew(*out, file); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(a.out, made.Keys[0])
-	return err
+	return a.makeKey(f, "", "LOA_ROOT_PASSPHRASE")
 }
 
 // rootDraft writes the paper that goes to the holders. With keys it is another root;
